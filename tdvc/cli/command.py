@@ -1,0 +1,92 @@
+"""How a command is declared, and how it finds its repository: what all of them share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tdvc.repo.repository import Repository
+
+def command(*examples: str, name: str | None = None, group: click.Group | None = None, **more: Any) -> Any:
+    """A click command whose help ends with examples; below `group` where one is given."""
+    return (group or click).command(name, epilog=epilog(*examples), **more)
+
+
+def epilog(*examples: str) -> str:
+    """Examples as the end of a help text, lines as they are."""
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    return "\n".join(["\b", heading, *(f"  {example}" for example in examples)])
+
+
+def author() -> str:
+    """Who is at work: TDVC_AUTHOR, else TDVC_AUTHOR_NAME and TDVC_AUTHOR_EMAIL, else the name of the user."""
+    environment = os.environ
+    if environment.get("TDVC_AUTHOR"):
+        return environment["TDVC_AUTHOR"]
+    name, email = environment.get("TDVC_AUTHOR_NAME", ""), environment.get("TDVC_AUTHOR_EMAIL", "")
+    if name or email:
+        return f"{name} <{email}>".strip() if email else name
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        return "unknown"
+
+
+def start_of_search() -> Path:
+    """Where the search for the repository begins: -C or TDVC_DIR, else the current folder."""
+    context = click.get_current_context(silent=True)
+    given = context.find_root().params.get("repository") if context else None
+    return Path(given) if given else Path()
+
+
+def open_repository() -> Repository:
+    """The repository of this command. Raises NoRepository, Corruption."""
+    from tdvc.repo.repository import Repository
+
+    durable = os.environ.get("TDVC_DURABILITY") != "none"
+    return Repository.open(start_of_search(), author=author(), durable=durable)
+
+
+def _names(kinds: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        del parameter
+        from tdvc.errors import TdvcError
+        from tdvc.repo.repository import Repository
+
+        try:
+            place = Path(ctx.find_root().params.get("repository") or ".")
+            view = Repository.open(place, author=author()).view
+        except (TdvcError, OSError):
+            return []
+        found = {name for kind in kinds for name in getattr(view, kind)}
+        return sorted(name for name in found if name.startswith(incomplete))
+
+    return complete
+
+
+complete_directories = _names(("directories",))
+"""Completes names of directories in a shell."""
+
+complete_revisions = _names(("directories", "snapshots"))
+"""Completes names of directories and snapshots in a shell."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+directory_option = click.option(
+    "-d",
+    "--directory",
+    metavar="NAME",
+    shell_complete=complete_directories,
+    help="The directory; the current one where none is named.",
+)
+
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+
+label_option = click.option("-l", "--label", metavar="LABEL", help="Only files with an instance of this label.")

@@ -1,0 +1,117 @@
+"""The repository as a whole: init, status, operations, undo, redo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tdvc.cli import output
+from tdvc.cli.command import author, command, directory_option, json_option, open_repository, start_of_search
+from tdvc.cli.progress import Watch
+from tdvc.names import printable
+
+if TYPE_CHECKING:
+    from tdvc.ops.status import FolderStatus, StatusResult
+    from tdvc.ops.undoing import OperationInfo, UndoResult
+
+
+@command("tdvc init", "tdvc init data --directory Pets")
+@click.argument("path", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.option(
+    "-d", "--directory", metavar="NAME", default="Main", show_default=True, help="What the first directory is called."
+)
+@json_option
+def init(path: Path | None, directory: str, as_json: bool) -> int:
+    """Create a repository.
+
+    It is made in PATH, or in the current folder, as the hidden folder .tdvc. It starts with one empty directory.
+    """
+    from tdvc.ops.create import init as verb
+
+    place = path or start_of_search()
+    verb(place, author=author(), directory=directory)
+    lines = [
+        f"Created a repository with the directory {printable(directory)} in {printable(str(place.absolute()))}.",
+        "Next: tdvc add FOLDER, or tdvc import FOLDER for files with annotations.",
+    ]
+    return output.report({"directory": directory, "path": place.absolute()}, lines, as_json)
+
+
+@command("tdvc status", "tdvc status -d Pets", "tdvc status ~/work/pets")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@directory_option
+@json_option
+def status(folder: Path | None, directory: str | None, as_json: bool) -> int:
+    """Show what is staged, or what changed in a checked-out folder.
+
+    Without FOLDER: what a directory holds, and what its next commit would record. With FOLDER: which files of a
+    checkout were added, changed or deleted since, and whether the state it shows is still the last one.
+    """
+    from tdvc.ops.status import folder_status
+    from tdvc.ops.status import status as verb
+
+    if folder is None:
+        found = verb(open_repository(), directory)
+        return output.report(found, _status_lines(found), as_json)
+    if directory is not None:
+        raise click.UsageError("FOLDER and --directory do not go together: a folder knows what it shows.")
+    with Watch() as progress:
+        seen = folder_status(open_repository(), folder, progress=progress)
+    return output.report(seen, _folder_lines(seen), as_json)
+
+
+def _status_lines(found: StatusResult) -> Iterator[str]:
+    raise NotImplementedError
+
+
+def _folder_lines(seen: FolderStatus) -> Iterator[str]:
+    raise NotImplementedError
+
+
+@command("tdvc operations", "tdvc operations -n 5")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="COUNT", help="Only the newest COUNT.")
+@json_option
+def operations(limit: int | None, as_json: bool) -> int:
+    """List what was done, newest first.
+
+    A star marks where the repository stands: undo goes back from there.
+    """
+    from tdvc.ops.undoing import operations as verb
+
+    return output.report_each(verb(open_repository(), limit=limit), _operation_line, as_json)
+
+
+def _operation_line(operation: OperationInfo) -> str:
+    star = "*" if operation.shown else " "
+    who = printable(operation.author)
+    when = output.moment(operation.time)
+    return f"{star} {output.short_id(operation.operation)}  {when}  {who}  {output.first_line(operation.command)}"
+
+
+@command("tdvc undo")
+@json_option
+def undo(as_json: bool) -> int:
+    """Undo the last operation.
+
+    What it did to directories, annotations and commits is taken back, as a new operation. Undo again to go further
+    back; tdvc redo goes forward. Folders on disk are not touched.
+    """
+    from tdvc.ops.undoing import undo as verb
+
+    return _stepped("Undid", verb(open_repository()), as_json)
+
+
+@command("tdvc redo")
+@json_option
+def redo(as_json: bool) -> int:
+    """Do again what was undone last."""
+    from tdvc.ops.undoing import redo as verb
+
+    return _stepped("Did again", verb(open_repository()), as_json)
+
+
+def _stepped(verb: str, result: UndoResult | Any, as_json: bool) -> int:
+    return output.report(result, [f"{verb}: {output.first_line(result.command)}"], as_json)

@@ -1,0 +1,130 @@
+"""Every error tdvc raises on purpose.
+
+    TdvcError                exit 1   anything expected that went wrong
+    ├── Usage                exit 2   the request itself makes no sense
+    ├── NotFound             exit 1   a name, path or revision that is not there
+    │   └── NoRepository     exit 10
+    ├── Refused              exit 1   would overwrite, reuse or lose something
+    ├── Locked               exit 11  another command is publishing
+    ├── Conflict             exit 20  somebody else changed the same thing
+    ├── SchemaError          exit 21  an annotation breaks the rules of its type or schema
+    ├── FormatError          exit 1   a file from outside does not hold what it should
+    ├── Corruption           exit 1   stored bytes are missing or damaged
+    └── StorageFailure       exit 1   the disk refused: full, read-only, failing
+
+The classes are what a caller would do about it; `code` says precisely what happened. Codes are listed in `CODES`,
+are documented in `docs/errors.md`, and are never renamed or given another meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+CODES: dict[str, str] = {
+    "ambiguous-revision": "a commit id prefix fits more than one commit",
+    "bad-edit": "a line of an edits file does not say what to do in a way tdvc understands",
+    "bad-format-file": "an annotation file does not hold what its format promises",
+    "bad-instance": "an annotation breaks a rule of its spatial type",
+    "bad-name": "a directory or snapshot name that tdvc does not allow",
+    "bad-path": "a path inside a directory that tdvc does not allow",
+    "bad-usage": "options or arguments that do not go together",
+    "changed-meanwhile": "another command changed the same files between reading and publishing",
+    "checkout-in-the-way": "checkout would overwrite a file it did not write",
+    "directory-exists": "a directory of that name is there already",
+    "directory-not-found": "no directory has that name",
+    "disk-failure": "the operating system could not read or write a file",
+    "disk-full": "there is no space left to write to",
+    "edited-both-sides": "a checked-out file and its directory were both edited",
+    "file-exists": "the directory holds another file at that path",
+    "file-not-found": "no file of the directory has that path or file_id",
+    "folder-in-the-way": "one path would be both a file and a folder",
+    "format-unknown": "no reader knows this source, or the named format does not exist",
+    "heads-diverged": "two commands published without seeing each other; the file system did not lock",
+    "instance-not-found": "the file has no instance with that id",
+    "locked": "another command held the repository's lock too long",
+    "no-repository": "there is no repository here or above",
+    "nothing-to-commit": "the staged state equals the last commit",
+    "nothing-to-redo": "the last operation was not an undo",
+    "nothing-to-undo": "only the creation of the repository is left",
+    "object-damaged": "stored bytes do not match their id",
+    "object-missing": "an object that something names is not in the store",
+    "repository-exists": "there is a repository here already",
+    "repository-format": "the repository was written by another version of tdvc, or its format file is damaged",
+    "snapshot-exists": "a snapshot name can be given once only, and never again",
+    "snapshot-not-found": "no snapshot has that name",
+    "source-not-found": "a path given on the command line does not exist",
+    "unknown-revision": "no directory, snapshot or commit goes by that name",
+}
+"""What each error code means. Append only."""
+
+
+class TdvcError(Exception):
+    """An expected failure: one sentence that says what, where and what to try.
+
+    Attributes:
+        code: a key of `CODES`.
+        message: the sentence.
+        hint: what to try next, or empty.
+        fields: the things the sentence names, for programs.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, message: str, *, hint: str = "", **fields: Any) -> None:
+        if code not in CODES:
+            raise AssertionError(f"error code {code!r} is not listed in tdvc.errors.CODES")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.fields = fields
+
+
+class Usage(TdvcError):
+    """The request itself makes no sense."""
+
+    exit_code = 2
+
+
+class NotFound(TdvcError):
+    """A name, path or revision that is not there."""
+
+
+class NoRepository(NotFound):
+    """There is no repository here or above."""
+
+    exit_code = 10
+
+
+class Refused(TdvcError):
+    """Doing it would overwrite, reuse or lose something."""
+
+
+class Locked(TdvcError):
+    """Another command is publishing and did not finish in time."""
+
+    exit_code = 11
+
+
+class Conflict(TdvcError):
+    """Somebody else changed the same thing meanwhile."""
+
+    exit_code = 20
+
+
+class SchemaError(TdvcError):
+    """An annotation breaks the rules of its type or schema."""
+
+    exit_code = 21
+
+
+class FormatError(TdvcError):
+    """A file from outside does not hold what it should."""
+
+
+class Corruption(TdvcError):
+    """Stored bytes are missing or damaged."""
+
+
+class StorageFailure(TdvcError):
+    """The disk refused: full, read-only, failing."""

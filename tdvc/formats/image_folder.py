@@ -1,0 +1,125 @@
+"""Image folder: `[split/]class/picture`, the label being the name of the folder.
+
+Every picture becomes a file with one `tag`. The suffix of a picture counts in any case, since `.JPG` is what
+cameras write. Top folders called like a split (`train`, `val`, `valid`, `validation`, `test`) are splits
+where one of them has folders with pictures in it; otherwise they are classes like any other.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from tdvc.errors import FormatError
+from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, walk
+from tdvc.formats.base import FileRecord
+from tdvc.model.problems import Problem, Report
+from tdvc.model.records import derived_instance_id, make_instance
+from tdvc.names import printable
+
+NAME = "image-folder"
+TITLE = "Image folder"
+LOSES: tuple[str, ...] = (
+    "every geometry",
+    "second labels of a picture",
+    "attributes",
+    "scores",
+    "instance and file ids",
+    "completeness marks",
+    "properties other than splits",
+)
+
+_DETECTED_DEPTH = 3
+_ANNOTATION_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml"))
+_ANNOTATION_NAMES = frozenset(("metadata.csv", "metadata.parquet"))
+_ANNOTATION_FOLDERS = frozenset(("annotations", "imagesets", "jpegimages", "labels"))
+
+
+def detect(source: Path) -> bool:
+    """Whether folders hold pictures, and nothing near them looks like annotation files."""
+    pictures: set[str] = set()
+    texts: set[str] = set()
+    in_folder = False
+    for path in _near_files(source):
+        folders, name = posixpath.split(path)
+        stem, suffix = posixpath.splitext(name.lower())
+        if suffix in _ANNOTATION_SUFFIXES or name.lower() in _ANNOTATION_NAMES:
+            return False
+        if not _ANNOTATION_FOLDERS.isdisjoint(folders.lower().split("/")):
+            return False
+        if suffix == ".txt":
+            texts.add(stem)
+        elif is_picture(name):
+            pictures.add(stem)
+            in_folder = in_folder or bool(folders)
+    return in_folder and texts.isdisjoint(pictures)
+
+
+def _near_files(source: Path) -> Iterator[str]:
+    """The files of the source, none deeper than three folders."""
+    level = [""] if source.is_dir() else []
+    for _depth in range(_DETECTED_DEPTH + 1):
+        below: list[str] = []
+        for folder in level:
+            try:
+                files, folders = listing(source, folder, ignore)
+            except FormatError:
+                continue
+            yield from files
+            below.extend(folders)
+        level = below
+
+
+def read(source: Path, report: Report) -> Iterator[FileRecord]:
+    """Yield the pictures sorted by folder and name.
+
+    Raises:
+        FormatError: bad-format-file, where the folder can't be listed.
+    """
+    splits, classes = _folders(source)
+    rest: list[str] = []
+    for path in walk(source, report):
+        if is_picture(path):
+            record = _record(source, path, splits, report)
+            classes.discard(_class_folder(path, splits))
+            yield record
+        else:
+            rest.append(path)
+    for folder in sorted(classes):
+        message = "The class folder holds no picture, so its label is not known to the import."
+        report(Problem("empty-class", printable(folder), message, severity="warning"))
+    report_rest(rest, report)
+
+
+def _folders(source: Path) -> tuple[frozenset[str], set[str]]:
+    """The top folders that are splits, and the folders whose names are labels."""
+    top = listing(source, "", ignore)[1]
+    below = {name: listing(source, name, ignore)[1] for name in top if name.lower() in SPLIT_NAMES}
+    if not any(_holds_picture(source, folder) for folders in below.values() for folder in folders):
+        return frozenset(), set(top)
+    classes = {name for name in top if name not in below}
+    return frozenset(below), classes.union(*below.values())
+
+
+def _holds_picture(source: Path, folder: str) -> bool:
+    return any(is_picture(path) for path in walk(source, ignore, folder))
+
+
+def _class_folder(path: str, splits: frozenset[str]) -> str:
+    """The folder that names the picture's label, with its split; empty where there is none."""
+    parts = path.split("/")
+    depth = 2 if parts[0] in splits else 1
+    return "/".join(parts[:depth]) if len(parts) > depth else ""
+
+
+def _record(source: Path, path: str, splits: frozenset[str], report: Report) -> FileRecord:
+    top = path.split("/")[0]
+    properties = {"splits": [top]} if top in splits else {}
+    label = posixpath.basename(_class_folder(path, splits))
+    if not label:
+        message = "The picture lies outside every class folder and gets no label."
+        report(Problem("no-class", printable(path), message, severity="warning"))
+        return FileRecord(path, source / path, [], properties)
+    fields = {"instance_id": derived_instance_id(NAME, path), "label": label, "type": "tag"}
+    return FileRecord(path, source / path, [make_instance(fields)], properties)

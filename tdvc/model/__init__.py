@@ -1,0 +1,1 @@
+"""What an annotation means: instances and their sets, geometry, schema, media types. Knows no storage."""

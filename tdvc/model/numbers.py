@@ -1,0 +1,176 @@
+"""JSON whose numbers keep the spelling they came with.
+
+`0.148063` must leave as `0.148063`, and `1` as `1`: a float would do for computing, not for keeping. So
+numbers travel as text, and two spellings of one value are equal when their decimal values are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 64
+MAX_INTEGER_DIGITS = 4300  # beyond it Python refuses to read an integer
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+class Number(str):
+    """The text of a JSON number. Equal and hashed by decimal value, so `Number("1.0") == Number("1")`.
+
+    Never equal to plain text: the number 1 and the text "1" say different things.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Number):
+            return str.__eq__(self, other) or _comparable(self) == _comparable(other)
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return not self.__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash(_comparable(self))
+
+
+def value_of(number: str) -> Decimal:
+    """The exact decimal value of a number's text."""
+    try:
+        value = Decimal(number)
+    except InvalidOperation as error:
+        raise ValueError(f"{number!r} is not a number") from error
+    if not value.is_finite():
+        raise ValueError(f"{number!r} is not a finite number")
+    return value
+
+
+def _comparable(number: Number) -> Decimal | str:
+    """The value, or the text where the exponent has more digits than `Decimal` takes."""
+    try:
+        return value_of(number)
+    except ValueError:
+        return str(number)
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def parse(text: bytes | str) -> Any:
+    """Parse JSON, numbers as `Number`.
+
+    Raises:
+        ValueError: not JSON, a NaN or infinity, or nested deeper than `MAX_DEPTH`.
+    """
+    if isinstance(text, bytes):
+        text = text.decode()
+    try:
+        value = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        nested: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                nested.extend(v for v in item.values() if isinstance(v, (dict, list)))
+            elif isinstance(item, list):
+                nested.extend(v for v in item if isinstance(v, (dict, list)))
+        level = nested
+
+
+def spell(value: Any) -> bytes:
+    """Canonical JSON of a parsed value: UTF-8, sorted keys, no spaces, every number as it came.
+
+    Python ints and floats are spelled as Python spells them (`1`, `0.5`), so values made in code may be
+    mixed in.
+
+    Raises:
+        TypeError: something that JSON has no word for, or a key that is not text.
+        ValueError: a number that JSON can't spell, or nested deeper than `MAX_DEPTH`.
+    """
+    parts: list[bytes] = []
+    _spell(value, parts, MAX_DEPTH)
+    return b"".join(parts)
+
+
+def _spell(value: Any, parts: list[bytes], depth: int) -> None:
+    if isinstance(value, (Number, float)):
+        parts.append(_spell_number(value))
+    elif isinstance(value, (dict, list, tuple)):
+        if depth == 0:
+            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        spell_nested = _spell_object if isinstance(value, dict) else _spell_list
+        spell_nested(value, parts, depth - 1)
+    elif isinstance(value, msgspec.Raw):
+        parts.append(canonical(bytes(value)))
+    elif value is None or isinstance(value, (str, int)):
+        parts.append(msgspec.json.encode(value))
+    else:
+        raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def _spell_number(value: Number | float) -> bytes:
+    text = value if isinstance(value, Number) else float.__repr__(value)
+    if not _JSON_NUMBER.fullmatch(text):
+        raise ValueError(f"{text} is not a JSON number")
+    return text.encode()
+
+
+def _spell_object(value: Any, parts: list[bytes], depth: int) -> None:
+    parts.append(b"{")
+    for position, key in enumerate(sorted(value)):
+        if not isinstance(key, str):
+            raise TypeError(f"the key {key!r} is not text")
+        parts.append(b"," if position else b"")
+        parts.append(msgspec.json.encode(key))
+        parts.append(b":")
+        _spell(value[key], parts, depth)
+    parts.append(b"}")
+
+
+def _spell_list(value: Any, parts: list[bytes], depth: int) -> None:
+    parts.append(b"[")
+    for position, item in enumerate(value):
+        parts.append(b"," if position else b"")
+        _spell(item, parts, depth)
+    parts.append(b"]")
+
+
+def canonical(text: bytes) -> bytes:
+    """Canonical JSON of a JSON text. Nested lists of numbers, the common case, just lose their white space."""
+    if not text.translate(None, b"[]0123456789+-.eE, \t\r\n"):
+        return text.translate(None, b" \t\r\n")
+    return spell(parse(text))
+
+
+def same_value(a: bytes, b: bytes) -> bool:
+    """Whether two JSON texts say the same, however their numbers are spelled."""
+    return a == b or bool(parse(a) == parse(b))
+
+
+def plain(value: Any) -> Any:
+    """A parsed value with every `Number` turned into an int where it is spelled as one, else a float."""
+    if isinstance(value, Number):
+        short = len(value) <= MAX_INTEGER_DIGITS
+        return int(value) if short and value.lstrip("-").isdigit() else float(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,186 @@
+"""Packs: many objects in one immutable file, with the index at its end.
+
+    header    "TDVCPACK", version u32, 0 u32
+    records   "TOBJ", kind u8, codec u8, 0 u16, stored u64, size u64, id 32 bytes; then `stored` bytes
+    fan-out   256 x u32: how many entries have an id whose first byte is at most i
+    entries   sorted by id, then kind: id 32, kind u8, codec u8, 0 u16, stored u32, size u32, offset u64
+    footer    offset of the fan-out u64, entries u32, 0 u32, xxh3_64 of fan-out and entries u64, "TDVCPEND"
+
+All numbers are little endian. The index is what readers use; should it be damaged, the records say the same again and
+it can be rebuilt by walking them. One file for both means one sync for both.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import xxhash
+
+from tdvc.errors import Corruption
+from tdvc.ids import Kind, ObjectId
+from tdvc.storage.base import Storage, Upload
+
+MAX_PACK_BYTES = 256 << 20
+MAX_PACK_ENTRIES = 1 << 18
+RAW, ZSTD = 0, 1
+
+_HEADER = struct.Struct("<8sII")
+_RECORD = struct.Struct("<4sBBHQQ32s")
+_ENTRY = struct.Struct("<32sBBHIIQ")
+_FOOTER = struct.Struct("<QIIQ8s")
+_FAN_OUT = struct.Struct("<256I")
+_FLUSH_BYTES = 4 << 20
+_FLUSH_PARTS = 1000
+
+
+class Location(NamedTuple):
+    """Where an object's stored bytes are."""
+
+    pack: str
+    offset: int
+    stored_bytes: int
+    size_bytes: int
+    codec: int
+
+
+class PackWriter:
+    """Fills one pack. Nothing of it is visible before `publish`."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._upload: Upload = storage.upload()
+        self._entries: list[bytes] = []
+        self._parts: list[bytes | memoryview] = [_HEADER.pack(b"TDVCPACK", 1, 0)]
+        self._waiting_bytes = _HEADER.size
+        self.written_bytes = _HEADER.size
+        self._name = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether the next object belongs into another pack."""
+        return self.written_bytes >= MAX_PACK_BYTES or len(self._entries) >= MAX_PACK_ENTRIES
+
+    def add(self, kind: Kind, identity: ObjectId, content: bytes | memoryview, codec: int, size_bytes: int) -> None:
+        """Append one object, already encoded with `codec`."""
+        stored_bytes = len(content)
+        self._parts.append(_RECORD.pack(b"TOBJ", kind, codec, 0, stored_bytes, size_bytes, identity))
+        self._parts.append(content)
+        offset = self.written_bytes + _RECORD.size
+        self._entries.append(_ENTRY.pack(identity, kind, codec, 0, stored_bytes, size_bytes, offset))
+        self.written_bytes = offset + stored_bytes
+        self._waiting_bytes += _RECORD.size + stored_bytes
+        if self._waiting_bytes >= _FLUSH_BYTES or len(self._parts) >= _FLUSH_PARTS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._upload.write(self._parts)
+        self._parts = []
+        self._waiting_bytes = 0
+
+    def seal(self) -> None:
+        """Write the index and start making the pack durable."""
+        self._entries.sort()
+        index = _FAN_OUT.pack(*_fan_out(self._entries)) + b"".join(self._entries)
+        checksum = xxhash.xxh3_64_intdigest(index)
+        self._parts.append(index)
+        self._parts.append(_FOOTER.pack(self.written_bytes, len(self._entries), 0, checksum, b"TDVCPEND"))
+        self._flush()
+        self._upload.seal()
+        self._name = xxhash.xxh3_128_hexdigest(index)
+        self._entries = []
+
+    def publish(self, stamp: str) -> str:
+        """Make the sealed pack durable and visible; returns its name. `stamp` sorts names by age."""
+        name = f"packs/{stamp}-{self._name}.pack"
+        self._upload.publish(name)
+        return name
+
+    def discard(self) -> None:
+        """Forget it."""
+        self._upload.discard()
+
+
+def _fan_out(entries: list[bytes]) -> list[int]:
+    counts = [0] * 256
+    for entry in entries:
+        counts[entry[0]] += 1
+    total = 0
+    for first, count in enumerate(counts):
+        total += count
+        counts[first] = total
+    return counts
+
+
+class PackReader:
+    """Finds objects in one visible pack; reads its index on first use, a bucket at a time where it is large."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage = storage
+        self.name = name
+        size = storage.size(name)
+        if size < _HEADER.size + _FAN_OUT.size + _FOOTER.size:
+            raise damaged(name, "is too short")
+        footer = storage.read_range(name, size - _FOOTER.size, _FOOTER.size)
+        index_offset, count, _, self._checksum, magic = _FOOTER.unpack(footer)
+        if magic != b"TDVCPEND" or index_offset + _FAN_OUT.size + count * _ENTRY.size + _FOOTER.size != size:
+            raise damaged(name, "has no intact footer")
+        self.count = count
+        self._entries_offset = index_offset + _FAN_OUT.size
+        self._end_of_records = index_offset
+        fan_out = storage.read_range(name, index_offset, _FAN_OUT.size)
+        self._fan_out = (0, *_FAN_OUT.unpack(fan_out))
+        self._whole: bytes | None = None
+        if any(a > b for a, b in zip(self._fan_out, self._fan_out[1:], strict=False)) or self._fan_out[256] != count:
+            raise damaged(name, "has a damaged index")
+        if count <= 4096:
+            self._whole = self._read_entries(0, count)
+            if xxhash.xxh3_64_intdigest(fan_out + self._whole) != self._checksum:
+                raise damaged(name, "has a damaged index")
+
+    def _read_entries(self, first: int, last: int) -> bytes:
+        if self._whole is not None:
+            return self._whole[first * _ENTRY.size : last * _ENTRY.size]
+        return self._storage.read_range(
+            self.name, self._entries_offset + first * _ENTRY.size, (last - first) * _ENTRY.size
+        )
+
+    def find(self, kind: Kind, identity: ObjectId) -> Location | None:
+        """Where the object is in this pack, or None."""
+        first, last = self._fan_out[identity[0]], self._fan_out[identity[0] + 1]
+        if first == last:
+            return None
+        bucket = self._read_entries(first, last)
+        key = identity + bytes((kind,))
+        at = bisect_left(range(last - first), key, key=lambda i: bucket[i * _ENTRY.size : i * _ENTRY.size + 33])
+        entry = bucket[at * _ENTRY.size : (at + 1) * _ENTRY.size]
+        if entry[:33] != key:
+            return None
+        return self._location(entry)[2]
+
+    def _location(self, entry: bytes) -> tuple[Kind, ObjectId, Location]:
+        identity, kind, codec, _, stored_bytes, size_bytes, offset = _ENTRY.unpack(entry)
+        if offset + stored_bytes > self._end_of_records:
+            raise damaged(self.name, "has an index entry that points outside of it")
+        location = Location(self.name, offset, stored_bytes, size_bytes, codec)
+        return Kind(kind), ObjectId(identity), location
+
+    def ids_with_prefix(self, kind: Kind, prefix: str) -> list[ObjectId]:
+        """The ids of a kind that start with `prefix`, at least two hexadecimal digits."""
+        first = int(prefix[:2], 16)
+        bucket = self._read_entries(self._fan_out[first], self._fan_out[first + 1])
+        keys = [bucket[start : start + 33] for start in range(0, len(bucket), _ENTRY.size)]
+        return [ObjectId(key[:32]) for key in keys if key[32] == kind and key.hex().startswith(prefix)]
+
+    def entries(self) -> Iterator[tuple[Kind, ObjectId, Location]]:
+        """Every object of the pack, ordered by id."""
+        for first, last in zip(self._fan_out, self._fan_out[1:], strict=False):
+            bucket = self._read_entries(first, last)
+            for start in range(0, len(bucket), _ENTRY.size):
+                yield self._location(bucket[start : start + _ENTRY.size])
+
+
+def damaged(name: str, problem: str) -> Corruption:
+    """The error for a store file that does not hold what it should."""
+    return Corruption("object-damaged", f"The store file {name} {problem}.", name=name)

@@ -1,0 +1,474 @@
+"""`checkout`: a state as files in a folder, verified while it is written.
+
+The folder gets the files under their paths, and beside them
+
+    instances.jsonl   the annotation, one file a line (format `tdvc-jsonl`)
+    schema.json       the schema
+    SHA256SUMS        for `sha256sum -c`
+    .tdvc-checkout    what was written, for `status`, `--update` and bringing edits back
+
+A file that tdvc did not write is never written over: what stands in the way is named before the first byte is written.
+The record is written before the files as a plan, and after them as the truth, so a checkout that was interrupted is
+taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tdvc.errors import Corruption, NotFound, Refused, Usage
+from tdvc.formats import tdvc_jsonl
+from tdvc.formats.base import FileRecord
+from tdvc.ids import ObjectId
+from tdvc.model import numbers
+from tdvc.model.problems import Problem
+from tdvc.names import folding_key, path_problem, printable
+from tdvc.ops.progress import EVERY, Progress, silent
+from tdvc.ops.select import matching, with_label
+from tdvc.ops.statcache import StatCache
+from tdvc.repo.directory import Directory
+from tdvc.repo.entry import Entry
+from tdvc.repo.repository import FOLDER, Repository
+from tdvc.storage.folder import FileChanged, FolderWriter, Found, read_pieces
+
+RECORD_FILE = ".tdvc-checkout"
+ANNOTATION_FILES = ("instances.jsonl", "schema.json", "SHA256SUMS")
+LINK_MODES = ("auto", "reflink", "hardlink", "copy")
+
+
+@dataclass(slots=True)
+class CheckoutResult:
+    """What became of the folder.
+
+    Attributes:
+        revision: what was checked out.
+        folder: where to.
+        written_files: files whose bytes were written.
+        linked_files: files that share their bytes with the store.
+        unchanged_files: files that were as they should be.
+        removed_files: files of the former state that left the folder, with `update`.
+        written_bytes: bytes written.
+        problems: files whose stored bytes are damaged; they are not written.
+    """
+
+    revision: str
+    folder: str
+    written_files: int = 0
+    linked_files: int = 0
+    unchanged_files: int = 0
+    removed_files: int = 0
+    written_bytes: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CheckoutRecord:
+    """What `.tdvc-checkout` says.
+
+    Attributes:
+        revision: what was asked for.
+        directory: the directory it belongs to.
+        root: id of the state, in hexadecimal.
+        finished: whether the checkout came to its end.
+        narrowed: whether only some of the files were asked for.
+        stats: the look of every file that was written.
+    """
+
+    revision: str
+    directory: str
+    root: str
+    schema: str
+    finished: bool
+    narrowed: bool
+    stats: StatCache
+
+    def encode(self) -> bytes:
+        """The bytes of the record."""
+        self.stats.fact = {
+            "directory": self.directory,
+            "finished": self.finished,
+            "narrowed": self.narrowed,
+            "revision": self.revision,
+            "root": self.root,
+            "schema": self.schema,
+        }
+        return self.stats.encode()
+
+    def base(self, repository: Repository) -> Directory:
+        """The state that was checked out. Raises Corruption where this repository does not have it."""
+        root, schema = ObjectId(bytes.fromhex(self.root)), ObjectId(bytes.fromhex(self.schema))
+        return Directory(repository.objects, name=self.directory, root=root, schema_id=schema, title=self.revision)
+
+    def state_now(self, repository: Repository) -> Directory | None:
+        """What the revision means by now; None where it means nothing any more."""
+        try:
+            return repository[self.revision]
+        except (NotFound, Usage):
+            return None
+
+
+def read_record(folder: Path) -> CheckoutRecord:
+    """The record of a checked-out folder. Raises NotFound (source-not-found) where there is none."""
+    record = checkout_record(folder)
+    if record is None:
+        raise NotFound(
+            "source-not-found",
+            f"{str(folder)!r} is not a folder that tdvc checked out.",
+            hint="tdvc checkout REV FOLDER makes one.",
+            path=str(folder),
+        )
+    return record
+
+
+def checkout_record(folder: Path) -> CheckoutRecord | None:
+    """The record of a checked-out folder; None where there is none."""
+    place = folder / RECORD_FILE
+    if place.is_symlink() or not place.is_file():
+        return None
+    stats = StatCache.decode(place.read_bytes())
+    fact: dict[str, Any] = stats.fact
+    try:
+        return CheckoutRecord(
+            revision=str(fact["revision"]),
+            directory=str(fact["directory"]),
+            root=str(fact["root"]),
+            schema=str(fact["schema"]),
+            finished=bool(fact["finished"]),
+            narrowed=bool(fact["narrowed"]),
+            stats=stats,
+        )
+    except KeyError:
+        return None
+
+
+def checkout(
+    repository: Repository,
+    revision: str,
+    folder: Path,
+    *,
+    link: str = "auto",
+    only: str | None = None,
+    label: str | None = None,
+    update: bool = False,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> CheckoutResult:
+    """Write a state into a folder.
+
+    Args:
+        repository: the repository.
+        revision: which state.
+        folder: empty, missing, or checked out before.
+        link: how large files (of 8 MiB and more, stored one by one) come: `reflink` and `hardlink` share their bytes
+            with the store, `copy` never does, `auto` tries a reflink. Small ones are always written.
+        only: only files that this path, folder or glob means.
+        label: only files with at least one such instance.
+        update: turn an earlier checkout into this one: rewrite what differs, remove what is not in it.
+        dry_run: only count.
+        progress: told how far it is.
+
+    Raises:
+        Refused: checkout-in-the-way.
+        NotFound, Usage.
+    """
+    if link not in LINK_MODES:
+        raise Usage("bad-usage", f"--link must be one of {', '.join(LINK_MODES)}.")
+    state = repository[revision]
+    entries = list(with_label(state, matching(state, only or ""), label))
+    plan = _plan(state, entries, folder, update=update)
+    plan.narrowed = bool(only or label)
+    if dry_run:
+        return plan.expected()
+    return _Checkout(repository, state, plan, link, progress).run()
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to happen in the folder."""
+
+    revision: str
+    folder: Path
+    entries: list[Entry]
+    write: list[Entry]
+    gone: list[str]
+    stats: StatCache
+    unchanged: int
+    narrowed: bool = False
+
+    def expected(self) -> CheckoutResult:
+        """The result, were it carried out."""
+        result = CheckoutResult(self.revision, str(self.folder))
+        result.written_files = len(self.write)
+        result.unchanged_files = self.unchanged
+        result.removed_files = len(self.gone)
+        result.written_bytes = sum(entry.state.size_bytes for entry in self.write)
+        return result
+
+
+def _plan(state: Directory, entries: list[Entry], folder: Path, *, update: bool) -> _Plan:
+    """Find out what must be written, and refuse before anything is where something is in the way."""
+    _refuse_unwritable(entries)
+    if folder.exists() and not folder.is_dir():
+        raise Refused("checkout-in-the-way", f"{str(folder)!r} is not a folder.", path=str(folder))
+    if (folder / FOLDER).exists():
+        raise Refused("checkout-in-the-way", f"{str(folder)!r} holds a repository.", hint="Choose another folder.")
+    record = checkout_record(folder) if folder.is_dir() else None
+    if record is None:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise Refused(
+                "checkout-in-the-way",
+                f"{str(folder)!r} is not empty, and tdvc did not write what is there.",
+                hint="Choose a new folder.",
+                path=str(folder),
+            )
+        return _Plan(state.title, folder, entries, entries, [], StatCache(), 0)
+    if record.root != state.root.hex() and not update:
+        raise Refused(
+            "checkout-in-the-way",
+            f"{str(folder)!r} holds {record.revision!r} in another state.",
+            hint="--update turns it into the one you asked for.",
+            path=str(folder),
+        )
+    return _plan_over(state, entries, folder, record, update=update)
+
+
+def _plan_over(state: Directory, entries: list[Entry], folder: Path, record: CheckoutRecord, *, update: bool) -> _Plan:
+    writer = FolderWriter(str(folder))
+    edited = []
+    write = []
+    stats = StatCache()
+    try:
+        for entry in entries:
+            found = writer.look(entry.path)
+            held = _blob_at(folder, found, record) if found is not None else None
+            if found is not None and held == entry.state.blob:
+                stats.remember(found, entry.state.blob)
+                continue
+            recorded = record.stats.recorded_blob(entry.path)
+            ours = held is not None and held == recorded
+            cut_short = not record.finished and recorded is None and _is_cut_short(state, entry, folder, found)
+            if found is not None and not (ours or cut_short):
+                edited.append(entry.path)
+            write.append(entry)
+        wanted = {entry.path for entry in entries}.union(ANNOTATION_FILES)
+        gone: list[str] = []
+        for path in record.stats.paths() if update else ():
+            if path not in wanted and (found := writer.look(path)) is not None:
+                (gone if _blob_at(folder, found, record) == record.stats.recorded_blob(path) else edited).append(path)
+    finally:
+        writer.close()
+    annotations = edited_annotation_files(folder, record)
+    edited += annotations
+    if edited:
+        more = f" and {len(edited) - 3} more" if len(edited) > 3 else ""
+        names = ", ".join(printable(path) for path in edited[:3])
+        raise Refused(
+            "checkout-in-the-way",
+            f"In {str(folder)!r} tdvc did not write {names}{more} as they are now; nothing was changed.",
+            hint=f"tdvc add {folder} -d {record.directory} brings edits back; or check out into a new folder.",
+            paths=edited,
+        )
+    return _Plan(state.title, folder, entries, write, gone, stats, len(entries) - len(write))
+
+
+def edited_annotation_files(folder: Path, record: CheckoutRecord) -> list[str]:
+    """Those of the annotation files beside the pictures that are not as they were written."""
+    edited = []
+    for name in ANNOTATION_FILES:
+        recorded = record.stats.recorded_blob(name)
+        place = folder / name
+        if recorded is not None and place.is_file() and hashlib.sha256(place.read_bytes()).digest() != recorded:
+            edited.append(name)
+    return edited
+
+
+def _blob_at(folder: Path, found: Found, record: CheckoutRecord) -> bytes | None:
+    """The blob a file holds, by its look or else by reading it; None where it does not hold still."""
+    known = record.stats.blob_of(found)
+    if known is not None:
+        return known
+    digest = hashlib.sha256()
+    try:
+        for piece in read_pieces(f"{folder}/{found.path}", found):
+            digest.update(piece)
+    except (OSError, FileChanged):
+        return None
+    return digest.digest()
+
+
+def _is_cut_short(state: Directory, entry: Entry, folder: Path, found: Found | None) -> bool:
+    """Whether a file holds the beginning of what belongs there, as an interrupted checkout leaves it."""
+    if found is None or found.size_bytes >= entry.state.size_bytes:
+        return False
+    content = (folder / entry.path).read_bytes()
+    whole = b"".join(state.objects.read_blob(entry.state.blob))
+    return whole.startswith(content)
+
+
+def _refuse_unwritable(entries: list[Entry]) -> None:
+    for entry in entries:
+        problem = path_problem(entry.path)
+        if problem is None and entry.path.partition("/")[0] in ANNOTATION_FILES:
+            problem = "is the name of a file that checkout writes itself"
+        if problem:
+            raise Refused("checkout-in-the-way", f"The path {entry.path!r} {problem}.", path=entry.path)
+
+
+def _refuse_folding(folder: Path, entries: list[Entry]) -> None:
+    """Where the file system takes two paths for one, say so instead of losing a file."""
+    keys: dict[str, str] = {}
+    for entry in entries:
+        first = keys.setdefault(folding_key(entry.path), entry.path)
+        if first != entry.path and _folds(folder):
+            raise Refused(
+                "checkout-in-the-way",
+                f"This file system takes {first!r} and {entry.path!r} for one name.",
+                path=entry.path,
+            )
+
+
+def _folds(folder: Path) -> bool:
+    probe = folder / ".tdvc-Probe"
+    probe.touch()
+    try:
+        return (folder / ".tdvc-pROBE").exists()
+    finally:
+        probe.unlink()
+
+
+class _Checkout:
+    """Carries a plan out."""
+
+    def __init__(self, repository: Repository, state: Directory, plan: _Plan, link: str, progress: Progress) -> None:
+        self._repository = repository
+        self._state = state
+        self._plan = plan
+        self._link = link
+        self._progress = progress
+        self._result = CheckoutResult(plan.revision, str(plan.folder), unchanged_files=plan.unchanged)
+        self._record = CheckoutRecord(
+            revision=plan.revision,
+            directory=state.name,
+            root=state.root.hex(),
+            schema=state.schema_id.hex(),
+            finished=False,
+            narrowed=plan.narrowed,
+            stats=plan.stats,
+        )
+        self._writer = FolderWriter(str(plan.folder))
+
+    def run(self) -> CheckoutResult:
+        try:
+            _refuse_folding(self._plan.folder, self._plan.entries)
+            self._writer.write(RECORD_FILE, [self._record.encode()])
+            for done, entry in enumerate(self._plan.write):
+                if done % EVERY == 0:
+                    self._progress("writing", done, len(self._plan.write))
+                self._write(entry)
+            for path in self._plan.gone:
+                self._writer.remove(path)
+                self._result.removed_files += 1
+            self._write_annotations()
+            self._record.finished = True
+            self._settle()
+            self._writer.write(RECORD_FILE, [self._record.encode()])
+        finally:
+            self._writer.close()
+        return self._result
+
+    def _settle(self) -> None:
+        """Wait until the clock has moved on from the last file's, so that every file's look can be relied on."""
+        time.sleep(0.025)
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            found = self._linked(entry) or self._written(entry)
+        except Corruption as error:
+            self._result.problems.append(Problem("stored-damaged", printable(entry.path), error.message))
+            return
+        self._record.stats.remember(found, entry.state.blob)
+
+    def _linked(self, entry: Entry) -> Found | None:
+        if self._link == "copy" or self._record.stats.recorded_blob(entry.path) is not None:
+            return None
+        stored = self._repository.objects.single_file(entry.state.blob)
+        if stored is None or self._repository.path is None:
+            return None
+        for _ in self._repository.objects.read_single(entry.state.blob):
+            pass  # what is linked is verified too
+        source = f"{self._repository.path}/{FOLDER}/{stored}"
+        try:
+            found = self._writer.link(entry.path, source, reflink=self._link != "hardlink")
+        except OSError:
+            return None
+        self._result.linked_files += 1
+        return found
+
+    def _written(self, entry: Entry) -> Found:
+        pieces = self._repository.objects.read_blob(entry.state.blob)
+        try:
+            found = self._writer.write(entry.path, pieces, new=True)
+        except FileExistsError:
+            found = self._writer.write(entry.path, self._repository.objects.read_blob(entry.state.blob))
+        self._result.written_files += 1
+        self._result.written_bytes += entry.state.size_bytes
+        return found
+
+    def _write_annotations(self) -> None:
+        damaged = {problem.place for problem in self._result.problems}
+        entries = [entry for entry in self._plan.entries if printable(entry.path) not in damaged]
+        schema = json.dumps(json.loads(self._state.schema.encode()), indent=2, sort_keys=True, ensure_ascii=False)
+        contents: tuple[tuple[str, Iterable[bytes]], ...] = (
+            (ANNOTATION_FILES[0], tdvc_jsonl.write(records_of(self._state, entries))),
+            (ANNOTATION_FILES[1], [schema.encode() + b"\n"]),
+            (ANNOTATION_FILES[2], checksum_lines(entries)),
+        )
+        for name, pieces in contents:
+            digest = hashlib.sha256()
+            found = self._writer.write(name, _gathered(pieces, digest))
+            self._record.stats.remember(found, ObjectId(digest.digest()))
+
+
+def _gathered(pieces: Iterable[bytes], digest: Any) -> Iterator[bytes]:
+    """The same bytes in pieces of at least 1 MiB, hashed on the way."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= 1 << 20:
+            digest.update(waiting)
+            yield bytes(waiting)
+            waiting.clear()
+    digest.update(waiting)
+    yield bytes(waiting)
+
+
+def records_of(state: Directory, entries: Iterable[Entry]) -> Iterator[FileRecord]:
+    """The annotation of files as the formats describe it."""
+    for entry in entries:
+        properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
+        yield FileRecord(
+            path=entry.path,
+            source=None,
+            instances=state.instances(entry),
+            properties=properties,
+            complete=bool(entry.state.complete),
+            file_id=entry.state.file_id.hex(),
+            blob=entry.state.blob.hex(),
+        )
+
+
+def checksum_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+    r"""Lines for `sha256sum -c`; a name with a newline or backslash is escaped, and the line starts with `\`.
+
+    Source: GNU coreutils, "cksum general options".
+    """
+    for entry in entries:
+        name = entry.path.encode()
+        escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        yield (b"\\" if escaped != name else b"") + entry.state.blob.hex().encode() + b"  " + escaped + b"\n"

@@ -1,0 +1,162 @@
+"""A repository, opened: where it is stored, what its head shows, and who is at work.
+
+    .tdvc/format    "tdvc 1 sha256": which version wrote this; anything else is refused before a byte is written
+    .tdvc/heads/    the last operation (`oplog`)
+    .tdvc/packs/    objects (`objects.pack`); .tdvc/blobs/ for those of 8 MiB and more
+    .tdvc/cache/    can be deleted at any time
+    .tdvc/tmp/      files being written; .tdvc/lock
+
+Nothing in it is an absolute path, so the folder can be moved and copied.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tdvc.errors import Corruption, NoRepository, NotFound, Refused
+from tdvc.ids import Kind, ObjectId
+from tdvc.model.schema import Schema
+from tdvc.names import check_name
+from tdvc.objects.store import ObjectStore
+from tdvc.repo import oplog
+from tdvc.repo.commit import utc_now
+from tdvc.repo.directory import Directory
+from tdvc.repo.entry import FILES, PATHS
+from tdvc.repo.revision import resolve
+from tdvc.repo.transaction import Transaction
+from tdvc.repo.view import DirectoryRef, Operation, View, read_operation, read_view
+from tdvc.storage.base import Storage
+from tdvc.storage.local import LocalStorage
+from tdvc.tables.edit import empty
+
+FOLDER = ".tdvc"
+FORMAT = b"tdvc 1 sha256\n"
+
+
+class Repository:
+    """A repository. Make one with `Repository.init` or `Repository.open`.
+
+    Attributes:
+        storage: where its bytes are.
+        objects: its objects.
+        author: who commits and operations are by.
+        path: the folder that holds `.tdvc`, None for a repository in memory.
+    """
+
+    def __init__(self, storage: Storage, *, author: str, path: Path | None = None) -> None:
+        self.storage = storage
+        self.objects = ObjectStore(storage)
+        self.author = author
+        self.path = path
+        self._views: dict[ObjectId, View] = {}
+
+    @classmethod
+    def init(cls, path: Path, *, author: str, directory: str = "Main", durable: bool = True) -> Repository:
+        """Create a repository in the folder `path`, which is made where it is missing.
+
+        Raises:
+            Refused: repository-exists.
+        """
+        folder = path / FOLDER
+        if folder.is_symlink() or (folder.exists() and _formatted(folder)):
+            raise Refused("repository-exists", f"There is a repository in {path} already.", path=str(path))
+        folder.mkdir(parents=True, exist_ok=True)
+        repository = cls(LocalStorage(folder, durable=durable), author=author, path=path)
+        repository.start(directory)
+        return repository
+
+    def start(self, directory: str = "Main") -> None:
+        """Write the first operation into empty storage: one empty directory. The format file comes last."""
+        check_name(directory, "directory")
+        with self.objects.writer() as writer:
+            ref = DirectoryRef(empty(writer, FILES), empty(writer, PATHS))
+            view = View(directory, writer.put(Kind.SCHEMA, Schema().encode()), {directory: ref})
+            view_id = writer.put(Kind.VIEW, view.encode())
+            operation = Operation(view_id, None, "init", self.author, utc_now())
+            identity = writer.put(Kind.OPERATION, operation.encode())
+            writer.publish()
+            with self.storage.lock(30.0):
+                oplog.move_head(self.storage, oplog.heads(self.storage), identity)
+                self.storage.create("format", FORMAT)
+
+    @classmethod
+    def open(cls, path: Path, *, author: str, durable: bool = True) -> Repository:
+        """Open the repository in `path` or in the nearest folder above it.
+
+        Raises:
+            NoRepository: no-repository.
+            Corruption: repository-format.
+        """
+        for place in (path.absolute(), *path.absolute().parents):
+            folder = place / FOLDER
+            if folder.is_dir() and (_formatted(folder) or (folder / "packs").is_dir()):
+                repository = cls(LocalStorage(folder, durable=durable), author=author, path=place)
+                repository._check_format()
+                return repository
+        raise NoRepository(
+            "no-repository", f"There is no repository in {path} or above.", hint="tdvc init", path=str(path)
+        )
+
+    def _check_format(self) -> None:
+        try:
+            found = self.storage.read("format")
+        except FileNotFoundError:
+            found = b""
+        if found != FORMAT:
+            text = found[:60].decode(errors="replace").strip()
+            raise Corruption(
+                "repository-format",
+                f"The repository's format is {text!r}; this version of tdvc knows {FORMAT.decode().strip()!r} only.",
+                hint="Use the version of tdvc that wrote it." if text else "The creation was cut short: tdvc init",
+            )
+
+    # reading
+
+    def head(self) -> ObjectId:
+        """The last operation."""
+        return oplog.head(self.storage, self.objects)
+
+    def view_of(self, operation: ObjectId) -> View:
+        """The view that an operation made."""
+        view = self._views.get(operation)
+        if view is None:
+            view = read_view(self.objects, read_operation(self.objects, operation).view)
+            self._views = {operation: view}
+        return view
+
+    @property
+    def view(self) -> View:
+        """Every ref as it is now."""
+        return self.view_of(self.head())
+
+    def __getitem__(self, revision: str) -> Directory:
+        """The state that a revision means. Raises NotFound, Usage."""
+        return resolve(self.objects, self.view, revision)
+
+    def directory(self, name: str | None) -> Directory:
+        """The staged state of a living directory, the current one for None. Raises NotFound (directory-not-found)."""
+        view = self.view
+        name = view.current if name is None else name
+        if name not in view.directories:
+            raise NotFound(
+                "directory-not-found",
+                f"There is no directory named {name!r}.",
+                hint=f"Known: {', '.join(sorted(view.directories))}. tdvc directory create {name}",
+                name=name,
+            )
+        return resolve(self.objects, view, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.view.directories))
+
+    # changing
+
+    def transaction(self, why: str) -> Transaction:
+        """Begin to change something; `why` goes into the list of operations."""
+        return Transaction(self, why)
+
+
+def _formatted(folder: Path) -> bool:
+    return os.path.lexists(folder / "format")

@@ -1,0 +1,433 @@
+"""The only way to change anything.
+
+A transaction notes what is to change: which files a directory gains or loses, what becomes of a file's state, which
+refs are made. Publishing turns the notes into a new view and moves the repository's head to an operation that has it.
+Everything the view names is durable before the head moves; the lock is held only while it moves.
+
+Two properties rest on `_apply`, which every change goes through:
+
+* A mirrored file can't drift: a new state is written, from one note, into every directory that holds the file *in the
+  view that is published*, and a file placed in a directory takes the state it has in that view.
+* Nobody's work is overwritten: when the view moved between reading and publishing, the notes are applied again to the
+  new view, unless a row, state or ref they touch is no longer what it was when they were made. Then nothing is
+  published and the collisions are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tdvc.errors import Conflict, NotFound, Refused
+from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_id
+from tdvc.model.records import Instance, encode_set
+from tdvc.names import check_name, check_path
+from tdvc.repo import oplog
+from tdvc.repo.commit import Commit, Snapshot, utc_now
+from tdvc.repo.directory import read_schema
+from tdvc.repo.entry import FILES, PATHS, FileState, state_of
+from tdvc.repo.view import DirectoryRef, Operation, View, read_view
+from tdvc.tables.edit import edit, empty
+from tdvc.tables.page import Row
+from tdvc.tables.tree import Table
+
+if TYPE_CHECKING:
+    from tdvc.repo.repository import Repository
+
+_LOCK_TIMEOUT_SECONDS = 30.0
+_SHOWN_COLLISIONS = 5
+
+
+class Transaction:
+    """Notes of what is to change, and their publication.
+
+    As a context manager it publishes at the end of the block, or discards everything when the block raises.
+
+    Attributes:
+        view: the view the notes are made against.
+        operation: the operation that was published; None before, and where nothing changed.
+        writer: where blobs and instance sets of this transaction go.
+    """
+
+    def __init__(self, repository: Repository, command: str) -> None:
+        self._repository = repository
+        self._command = command
+        self._base = repository.head()
+        self.view = repository.view_of(self._base)
+        self.writer = repository.objects.writer()
+        self.operation: ObjectId | None = None
+        self._members: dict[str, dict[bytes, FileId | None]] = {}
+        self._states: dict[FileId, FileState] = {}
+        self._new: set[FileId] = set()
+        self._labels: set[str] = set()
+        self._created: dict[str, DirectoryRef | None] = {}
+        self._removed: dict[str, DirectoryRef] = {}
+        self._commits: dict[str, ObjectId] = {}
+        self._snapshots: dict[str, ObjectId] = {}
+        self._current: str | None = None
+        self._discarded = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self.publish()
+        finally:
+            self.writer.discard()
+
+    # notes about files
+
+    def fresh_ids(self, directory: str, files: Iterable[tuple[str, ObjectId]]) -> list[FileId]:
+        """Ids for new files given as (path, blob): derived from where they first appear, and not in use."""
+        files = list(files)
+        identities = [file_id(directory, path, blob) for path, blob in files]
+        taken = self._in_use(identities) | self._new
+        counter = 0
+        while clashing := [i for i, identity in enumerate(identities) if identity in taken]:
+            counter += 1
+            for i in clashing:
+                identities[i] = file_id(directory, files[i][0], files[i][1], counter)
+            taken |= self._in_use([identities[i] for i in clashing])
+        return identities
+
+    def _in_use(self, identities: list[FileId]) -> set[FileId]:
+        found: set[FileId] = set()
+        for ref in self.view.directories.values():
+            found.update(FileId(key) for key in self._paths(ref).get_many(identities))
+        return found
+
+    def living(self, identities: Iterable[FileId]) -> set[FileId]:
+        """Those files that some directory holds."""
+        return self._in_use(list(identities))
+
+    def put(self, directory: str, path: str, state: FileState) -> None:
+        """A new file at a path; a file that was there goes out."""
+        check_path(path)
+        self._new.add(state.file_id)
+        self._states[state.file_id] = state
+        self._members.setdefault(directory, {})[path.encode()] = state.file_id
+
+    def place(self, directory: str, path: str, identity: FileId) -> None:
+        """A file that exists already, also here: the mirror of it."""
+        check_path(path)
+        self._members.setdefault(directory, {})[path.encode()] = identity
+
+    def take_out(self, directory: str, path: str) -> None:
+        """The file at a path leaves the directory; elsewhere and in history it stays."""
+        self._members.setdefault(directory, {})[path.encode()] = None
+
+    def set_state(self, state: FileState) -> None:
+        """A file's new state, in every directory that holds it."""
+        self._states[state.file_id] = state
+
+    def write_instances(self, instances: Iterable[Instance]) -> tuple[ObjectId, int]:
+        """Store an instance set; returns its id and how many are in it. Their labels are learned."""
+        instances = list(instances)
+        if not instances:
+            return NO_ID, 0
+        self._labels.update(instance.label for instance in instances)
+        return self.writer.put(Kind.INSTANCES, encode_set(instances)), len(instances)
+
+    # notes about refs
+
+    def create_directory(self, name: str) -> None:
+        """A new, empty directory."""
+        check_name(name, "directory")
+        if self.knows_directory(name):
+            raise Refused("directory-exists", f"There is a directory {name!r} already.", name=name)
+        if name in self.view.snapshots or name in self.view.retired:
+            raise Refused("snapshot-exists", f"{name!r} is the name of a snapshot.", name=name)
+        self._created[name] = None
+
+    def knows_directory(self, name: str) -> bool:
+        """Whether the directory exists once these notes are published."""
+        return name in self._created or (name in self.view.directories and name not in self._removed)
+
+    def remove_directory(self, name: str) -> None:
+        """The directory goes; its commits stay in the operations that showed it."""
+        self._removed[name] = self._ref(name)
+        if self.view.current == name:
+            others = sorted(set(self.view.directories) - set(self._removed))
+            if not others:
+                raise Refused("bad-usage", f"{name!r} is the last directory; create another one first.", name=name)
+            self._current = others[0]
+
+    def rename_directory(self, old: str, new: str) -> None:
+        """The directory goes by another name from now on."""
+        ref = self._ref(old)
+        current = self._current
+        self.create_directory(new)
+        self._removed[old] = self._created[new] = ref
+        self._current = new if self.view.current == old else current
+
+    def switch(self, name: str) -> None:
+        """The directory that commands use when none is named."""
+        if name not in self._created:
+            self._ref(name)
+        self._current = name
+
+    def learn(self, labels: Iterable[str]) -> None:
+        """Labels that the schema is to know."""
+        self._labels.update(labels)
+
+    def schema_id(self) -> ObjectId:
+        """The schema with everything learned so far."""
+        return self._learned(self.view)
+
+    def commit(self, name: str, message: str) -> ObjectId:
+        """A commit of the directory's staged state as it was when this transaction began."""
+        ref = self._ref(name)
+        parents = (ref.commit,) if ref.commit else ()
+        author, time = self._repository.author, utc_now()
+        commit = Commit(name, ref.root, self.view.schema, parents, author, time, message)
+        self._commits[name] = self.writer.put(Kind.COMMIT, commit.encode())
+        return self._commits[name]
+
+    def add_snapshot(self, name: str, commit: ObjectId, message: str) -> ObjectId:
+        """A name for a commit, for ever."""
+        check_name(name, "snapshot")
+        if name in self.view.snapshots or name in self.view.retired:
+            raise Refused(
+                "snapshot-exists",
+                f"The snapshot name {name!r} was given before, and a snapshot never changes its meaning.",
+                hint="Choose another name.",
+                name=name,
+            )
+        if self.knows_directory(name):
+            raise Refused("directory-exists", f"{name!r} is the name of a directory.", name=name)
+        snapshot = Snapshot(name, commit, self._repository.author, utc_now(), message)
+        self._snapshots[name] = self.writer.put(Kind.SNAPSHOT, snapshot.encode())
+        return self._snapshots[name]
+
+    def _ref(self, name: str) -> DirectoryRef:
+        ref = self.view.directories.get(name)
+        if ref is None or name in self._removed:
+            raise NotFound("directory-not-found", f"There is no directory named {name!r}.", name=name)
+        return ref
+
+    # publishing
+
+    def discard(self) -> None:
+        """Forget every note, so that publishing does nothing."""
+        self.writer.discard()
+        self._discarded = True
+
+    def publish(self) -> ObjectId | None:
+        """Make it so; returns the operation, or None where the notes change nothing.
+
+        Raises:
+            Conflict: changed-meanwhile.
+            Locked: another process kept publishing.
+        """
+        if self._discarded or self.operation is not None:
+            return self.operation
+        view = self._apply(self.view)
+        if view == self.view:
+            return None
+        operation = self._write_operation(view, self._base)
+        self.writer.publish()
+        storage = self._repository.storage
+        with storage.lock(_LOCK_TIMEOUT_SECONDS):
+            storage.sweep()
+            head = self._repository.head()
+            if head != self._base:
+                now = self._repository.view_of(head)
+                self._refuse_collisions(now)
+                operation = self._write_operation(self._apply(now), head)
+                self.writer.publish()
+            oplog.move_head(storage, oplog.heads(storage), operation)
+        self.operation = operation
+        return operation
+
+    def _write_operation(self, view: View, parent: ObjectId) -> ObjectId:
+        operation = Operation(
+            view=ObjectId(self.writer.put(Kind.VIEW, view.encode())),
+            parent=parent,
+            command=self._command,
+            author=self._repository.author,
+            time=utc_now(),
+        )
+        return oplog.write(self.writer, view, operation)
+
+    def _files(self, ref: DirectoryRef) -> Table:
+        return Table(self.writer, FILES, ref.root)
+
+    def _paths(self, ref: DirectoryRef) -> Table:
+        return Table(self.writer, PATHS, ref.paths)
+
+    def _learned(self, view: View) -> ObjectId:
+        if not self._labels:
+            return view.schema
+        schema = read_schema(self.writer, view.schema)
+        learned = schema.learned(self._labels)
+        return view.schema if learned is schema else self.writer.put(Kind.SCHEMA, learned.encode())
+
+    def _apply(self, view: View) -> View:
+        """The view that follows from `view` and the notes."""
+        directories = {name: ref for name, ref in view.directories.items() if name not in self._removed}
+        for name, ref in self._created.items():
+            directories[name] = ref or DirectoryRef(empty(self.writer, FILES), empty(self.writer, PATHS))
+        changes = self._row_changes(view, directories)
+        for name, (rows, paths) in changes.items():
+            ref = directories[name]
+            self._refuse_folder_clashes(name, self._files(ref), rows)
+            directories[name] = replace(
+                ref,
+                root=edit(self.writer, FILES, ref.root, rows),
+                paths=edit(self.writer, PATHS, ref.paths, paths),
+            )
+        for name, commit in self._commits.items():
+            directories[name] = replace(directories[name], commit=commit)
+        return replace(
+            view,
+            current=self._current or view.current,
+            schema=self._learned(view),
+            directories=directories,
+            snapshots={**view.snapshots, **self._snapshots},
+        )
+
+    def _row_changes(
+        self, view: View, directories: Mapping[str, DirectoryRef]
+    ) -> dict[str, tuple[dict[bytes, Row | None], dict[bytes, Row | None]]]:
+        """For each directory, the rows that change in its two tables."""
+        changes: dict[str, tuple[dict[bytes, Row | None], dict[bytes, Row | None]]] = {}
+        placed = {i for members in self._members.values() for i in members.values() if i is not None}
+        states = self._living_states(view, placed - self._states.keys())
+        states.update(self._states)
+        for name, members in self._members.items():
+            if name not in directories:
+                raise NotFound("directory-not-found", f"There is no directory named {name!r}.", name=name)
+            changes[name] = self._member_changes(name, directories[name], members, states)
+        changed = sorted(self._states.keys() - self._new)
+        for name, ref in directories.items() if changed else ():
+            rows, paths = changes.setdefault(name, ({}, {}))
+            for known, (_, path) in self._paths(ref).get_many(changed).items():
+                if path not in rows and paths.get(known, True) is not None:
+                    rows[path] = (path, *self._states[FileId(known)])
+        return {name: change for name, change in changes.items() if change[0]}
+
+    def _member_changes(
+        self,
+        name: str,
+        ref: DirectoryRef,
+        members: Mapping[bytes, FileId | None],
+        states: Mapping[FileId, FileState],
+    ) -> tuple[dict[bytes, Row | None], dict[bytes, Row | None]]:
+        rows: dict[bytes, Row | None] = {}
+        paths: dict[bytes, Row | None] = {}
+        for row in self._files(ref).get_many(members).values():
+            paths[row[1]] = None
+        for path, identity in members.items():
+            if identity is None:
+                rows[path] = None
+                continue
+            if identity not in states:
+                raise NotFound("file-not-found", f"The file for {path.decode()!r} is gone.", path=path.decode())
+            rows[path] = (path, *states[identity])
+            paths[identity] = (identity, path)
+        present = self._paths(ref).get_many(i for i, row in paths.items() if row is not None)
+        for _, path in present.values():
+            if path not in members:
+                raise Refused(
+                    "file-exists",
+                    f"{name} has that file already, as {path.decode()!r}; a file is in a directory once.",
+                    path=path.decode(),
+                    directory=name,
+                )
+        return rows, paths
+
+    def _living_states(self, view: View, identities: Iterable[FileId]) -> dict[FileId, FileState]:
+        """The states of files that some directory of `view` holds."""
+        missing = set(identities)
+        states: dict[FileId, FileState] = {}
+        for ref in view.directories.values():
+            if not missing:
+                break
+            paths = [path for _, path in self._paths(ref).get_many(missing).values()]
+            for row in self._files(ref).get_many(paths).values():
+                states[row[1]] = state_of(row)
+            missing -= states.keys()
+        return states
+
+    def _refuse_folder_clashes(self, name: str, table: Table, rows: Mapping[bytes, Row | None]) -> None:
+        """A path can't be a file and a folder at once."""
+        added = [path for path, row in rows.items() if row is not None]
+        folders: set[bytes] = set()
+        for path in added:
+            while (end := path.rfind(b"/")) > 0 and path[:end] not in folders:
+                path = path[:end]
+                folders.add(path)
+        files = folders & rows.keys()
+        clashing = [path for path in files if rows[path] is not None]
+        if table.root:
+            clashing += list(table.get_many(folders - files))
+            below = table.with_prefix(path + b"/" for path in added)
+            clashing += [prefix[:-1] for prefix, row in below.items() if rows.get(row[0], row) is not None]
+        if clashing:
+            first = min(clashing).decode()
+            raise Refused(
+                "folder-in-the-way",
+                f"In {name}, {first!r} would be both a file and a folder.",
+                path=first,
+                directory=name,
+            )
+
+    def _refuse_collisions(self, now: View) -> None:
+        """Raise Conflict where `now` differs from the view of these notes in anything they touch."""
+        collisions = self._ref_collisions(now)
+        for name, members in self._members.items():
+            before, after = self.view.directories.get(name), now.directories.get(name)
+            if before is None or after is None or before.root == after.root:
+                continue
+            old, new = self._files(before).get_many(members), self._files(after).get_many(members)
+            collisions += [f"{name}:{path.decode()}" for path in members if old.get(path) != new.get(path)]
+        changed = self._states.keys() - self._new
+        old_states, new_states = self._living_states(self.view, changed), self._living_states(now, changed)
+        collisions += [i.hex() for i in sorted(changed) if old_states.get(i) != new_states.get(i)]
+        if collisions:
+            shown = ", ".join(collisions[:_SHOWN_COLLISIONS]) + (", …" if len(collisions) > _SHOWN_COLLISIONS else "")
+            raise Conflict(
+                "changed-meanwhile",
+                f"Another command changed the same things meanwhile: {shown}. Nothing was changed by this one.",
+                hint="Run the command again.",
+                collisions=collisions,
+            )
+
+    def _ref_collisions(self, now: View) -> list[str]:
+        touched = set(self._created) | set(self._removed) | set(self._commits)
+        collisions = [
+            name
+            for name in touched
+            if (name in self._removed and self.view.directories.get(name) != now.directories.get(name))
+            or (name in self._created and name in now.directories)
+        ]
+        for name in self._commits:
+            before, after = self.view.directories[name], now.directories.get(name)
+            if after is None or before.commit != after.commit:
+                collisions.append(name)
+        collisions += [name for name in self._members if name not in self._created and name not in now.directories]
+        taken = now.snapshots.keys() | now.retired.keys() | now.directories.keys()
+        return sorted({*collisions, *(self._snapshots.keys() & taken)})
+
+
+def restore_view(repository: Repository, operation: Operation, view: View, base: ObjectId) -> ObjectId:
+    """Publish an operation whose view is an older one; refuses where the head moved meanwhile."""
+    with repository.objects.writer() as writer:
+        identity = oplog.write(writer, view, operation)
+        writer.publish()
+        with repository.storage.lock(_LOCK_TIMEOUT_SECONDS):
+            if repository.head() != base:
+                raise Conflict(
+                    "changed-meanwhile", "Another command was published meanwhile.", hint="Run the command again."
+                )
+            oplog.move_head(repository.storage, oplog.heads(repository.storage), identity)
+    return identity
+
+
+def view_at(repository: Repository, operation: Operation) -> View:
+    """The view that an operation made."""
+    return read_view(repository.objects, operation.view)
