@@ -38,6 +38,7 @@ class Tool:
         package: what pip installs into an environment of the tool's own, or empty.
         peer: whether it is a version-control tool to be beaten, rather than a limit of the machine.
         out: where a checkout puts the pictures, from the tool's folder.
+        extras: what else a checkout writes there by design.
         setup: what makes an empty repository; not timed.
         steps: the timed commands of each step.
         before: what goes before each run of a step; not timed.
@@ -49,6 +50,7 @@ class Tool:
     package: str = ""
     peer: bool = False
     out: str = "data"
+    extras: tuple[str, ...] = ()
     setup: Commands = ()
     before: Mapping[str, Commands] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +146,7 @@ TDVC = Tool(
     name="tdvc",
     version="tdvc --version",
     out="../out",
+    extras=(".tdvc-checkout", "SHA256SUMS", "instances.jsonl", "schema.json"),
     setup=("tdvc init",),
     steps={
         "add-commit": ("tdvc add data -d Main", "tdvc commit -m first"),

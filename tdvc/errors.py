@@ -79,6 +79,14 @@ class TdvcError(Exception):
         self.hint = hint
         self.fields = fields
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes whole."""
+        return _rebuilt, (type(self), self.code, self.message, self.hint, self.fields)
+
+
+def _rebuilt(kind: type[TdvcError], code: str, message: str, hint: str, fields: dict[str, Any]) -> TdvcError:
+    return kind(code, message, hint=hint, **fields)
+
 
 class Usage(TdvcError):
     """The request itself makes no sense."""

@@ -49,11 +49,8 @@ def object_id(kind: Kind, content: bytes | memoryview) -> ObjectId:
 
 def derived_id(purpose: str, *parts: bytes) -> bytes:
     """16 bytes that depend on every part and on where one part ends and the next begins."""
-    digest = hashlib.sha256(b"tdvc " + purpose.encode() + b"\0")
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()[:16]
+    framed = b"".join([len(part).to_bytes(8, "little") + part for part in parts])
+    return hashlib.sha256(b"tdvc %s\0%s" % (purpose.encode(), framed)).digest()[:16]
 
 
 def file_id(directory: str, path: str, blob: ObjectId, counter: int = 0) -> FileId:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def annotate(edits: Path, directory: str | None, as_json: bool) -> int:
     """
     from tdvc.ops.annotate import annotate as verb
 
-    source = click.get_binary_stream("stdin") if str(edits) == "-" else edits
+    source = sys.stdin.buffer if str(edits) == "-" else edits
     result = verb(open_repository(), source, directory)
     return output.report(result, [_summary(result)], as_json)
 
@@ -56,19 +57,16 @@ def relabel(old: str, new: str, directory: str | None, as_json: bool) -> int:
 
 
 def _summary(result: AnnotateResult) -> str:
-    parts = [
-        f"{count:,} {word}"
-        for count, word in (
-            (result.added_instances, "added"),
-            (result.changed_instances, "changed"),
-            (result.removed_instances, "removed"),
-        )
-        if count
+    facts = [
+        (result.added_instances, "added"),
+        (result.changed_instances, "changed"),
+        (result.removed_instances, "removed"),
     ]
+    parts = [f"{output.plural(count, 'instance')} {word}" for count, word in facts if count]
     name = printable(result.directory)
     if not parts:
         return f"{name}: nothing changed."
-    return f"{name}: instances {', '.join(parts)} in {output.plural(result.files, 'file')}."
+    return f"{name}: {', '.join(parts)} in {output.plural(result.files, 'file')}."
 
 
 @command("tdvc complete 'night/*.jpg'", "tdvc complete --undo night/0001.jpg")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from tdvc.repo.repository import Repository
 
-def command(*examples: str, name: str | None = None, group: click.Group | None = None, **more: Any) -> Any:
-    """A click command whose help ends with examples; below `group` where one is given."""
-    return (group or click).command(name, epilog=epilog(*examples), **more)
+
+def command(
+    *examples: str, name: str | None = None, group: click.Group | None = None, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Declare a command whose help ends with examples; it returns its exit code. Below `group` where one is given."""
+    declare: Callable[..., Callable[[Callable[..., int]], click.Command]] = (group or click).command
+    return declare(name, cls=cls, epilog=epilog(*examples))
 
 
 def epilog(*examples: str) -> str:

@@ -36,14 +36,14 @@ def _list(as_json: bool) -> int:
         (
             "*" if info.current else " ",
             printable(info.name),
-            output.plural(info.files, "file"),
-            output.plural(info.instances, "instance"),
+            *output.counted(info.files, "file"),
+            *output.counted(info.instances, "instance"),
             output.short_id(info.commit),
             "staged edits" if info.staged else "",
         )
         for info in found
     ]
-    return output.report(found, output.table(rows, right=(2, 3)), as_json)
+    return output.report(found, output.table(rows, counts=(2, 4)), as_json)
 
 
 @command("tdvc directory create Night", group=directory)
@@ -93,7 +93,10 @@ def rename(old: str, new: str, as_json: bool) -> int:
 @click.argument("name", shell_complete=complete_directories)
 @json_option
 def switch(name: str, as_json: bool) -> int:
-    """Choose the current directory: the one that commands use when none is named."""
+    """Choose the current directory.
+
+    It is the one that commands use when none is named.
+    """
     from tdvc.ops.directories import switch as verb
 
     operation = verb(open_repository(), name)

@@ -52,12 +52,13 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry("repository", "init", "Create a repository.", "Begin"),
     "add": Entry("files", "add", "Add raw files to a directory.", "Begin"),
     "import": Entry("files", "import_", "Import files together with their annotations.", "Begin"),
+    "demo": Entry("demo", "demo", "Draw a sample set and show the main commands at work on it.", "Begin"),
     "status": Entry("repository", "status", "Show what is staged, or what changed in a checked-out folder.", "Look"),
     "ls": Entry("files", "ls", "List files.", "Look"),
     "show": Entry("files", "show", "Show a directory, commit, snapshot or file.", "Look"),
     "cat": Entry("files", "cat", "Write a file's bytes to standard output.", "Look"),
     "diff": Entry("history", "diff", "Show what differs between two states.", "Look"),
-    "log": Entry("history", "log", "List the commits of a directory.", "Look"),
+    "log": Entry("history", "log", "List the commits of a directory, newest first.", "Look"),
     "annotate": Entry("annotations", "annotate", "Apply a file of edits to annotations.", "Change"),
     "relabel": Entry("annotations", "relabel", "Give every instance of one label another one.", "Change"),
     "complete": Entry("annotations", "complete", "Declare the annotation of files complete.", "Change"),
@@ -164,10 +165,18 @@ def tdvc(ctx: click.Context, repository: Path | None) -> int:
 
 def run() -> NoReturn:
     """The entry point of the script: `main` over the command line, and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -180,11 +189,14 @@ def main(arguments: Sequence[str]) -> int:
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered would raise once more when the interpreter flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_BROKEN_PIPE
     except Exception as error:
         return _report(error, arguments)
+
+
+def _drop_output() -> None:
+    """Let what is buffered go nowhere: it could not be written, and would raise again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -227,9 +239,8 @@ def _expected(error: Exception) -> TdvcError | None:
         return error
     if isinstance(error, click.UsageError):
         hint = f"{error.ctx.command_path} --help" if error.ctx else "tdvc --help"
-        return Usage("bad-usage", error.format_message(), hint=hint)
-    if isinstance(error, click.ClickException):
-        return Usage("bad-usage", error.format_message())
+        message = error.format_message()
+        return Usage("bad-usage", message if message.endswith((".", "?")) else f"{message}.", hint=hint)
     if isinstance(error, OSError) and error.errno:
         code = "disk-full" if error.errno in DISK_FULL else "disk-failure"
         place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""

@@ -36,7 +36,12 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
     """`1 file`, `12,345 files`."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+    return " ".join(counted(count, noun, nouns))
+
+
+def counted(count: int, noun: str, nouns: str | None = None) -> tuple[str, str]:
+    """The two words of `plural`, for two columns of a table."""
+    return f"{count:,}", noun if count == 1 else nouns or noun + "s"
 
 
 def human_size(count: int) -> str:
@@ -57,8 +62,8 @@ def short_id(identity: str | bytes | None) -> str:
 
 
 def moment(time: str | None) -> str:
-    """A stored time to the minute, in UTC as `Dogs@{…}` reads it."""
-    return time[:16].replace("T", " ") if time else "-"
+    """A stored time to the minute, in UTC as `Dogs@{…}` takes it."""
+    return time[:16].replace("T", " ") + "Z" if time else "-"
 
 
 def first_line(text: str) -> str:
@@ -70,22 +75,27 @@ def width(text: str) -> int:
     """Columns that a terminal needs for `text`."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def table(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Lines with aligned columns, two spaces apart; the columns in `right` are aligned there."""
+def table(rows: Iterable[Sequence[str]], right: Sequence[int] = (), counts: Sequence[int] = ()) -> list[str]:
+    """Lines with aligned columns, two spaces apart.
+
+    Args:
+        rows: cells, as many in each row.
+        right: the columns that are aligned to the right.
+        counts: columns of numbers, aligned to the right and one space from their noun in the next column.
+    """
     rows = [list(row) for row in rows]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        cells = []
+        line = ""
         for i, cell in enumerate(row):
             space = " " * (widths[i] - width(cell))
-            cells.append(space + cell if i in right else cell + space)
-        lines.append("  ".join(cells).rstrip())
+            line += space + cell if i in right or i in counts else cell + space
+            line += " " if i in counts else "  "
+        lines.append(line.rstrip())
     return lines
 
 
@@ -154,13 +164,16 @@ def _plain(value: Any) -> Any:
     for names in ("__dataclass_fields__", "_fields", "__struct_fields__"):
         if hasattr(value, names):
             return {name: getattr(value, name) for name in getattr(value, names) if not name.startswith("_")}
-    if type(value).__name__ == "Raw":
+    if isinstance(value, _raw_json()):
         return _Spelled(_ascii(bytes(value).decode()))
-    if type(value).__name__ == "Number":
-        return _Spelled(str(value))
     if isinstance(value, (Iterable, Iterator)) and not isinstance(value, (str, Mapping)):
         return list(value)
     return value
+
+
+def _raw_json() -> Any:
+    """The type of JSON that is kept as it came; nothing, as long as no command has loaded it."""
+    return getattr(sys.modules.get("msgspec"), "Raw", ())
 
 
 def _ascii(text: str) -> str:
@@ -171,11 +184,14 @@ def _ascii(text: str) -> str:
 # endings
 
 
-def report(result: Any, lines: Iterable[str], as_json: bool) -> int:
-    """Print a result as JSON, or `lines`, then its problems; returns the exit code."""
+def report(result: Any, lines: Iterable[str], as_json: bool, **more: Any) -> int:
+    """Print a result, with `more` beside its fields, as JSON; or `lines`, then its problems. Returns the exit code."""
     problems: Sequence[Problem] = getattr(result, "problems", None) or ()
-    if as_json:
-        sys.stdout.write(document(result))
+    if as_json and isinstance(result, list):
+        write_array(result)
+        sys.stdout.write("\n")
+    elif as_json:
+        sys.stdout.write(document({**_plain(result), **more} if more else result))
     else:
         write_lines(lines)
         sys.stdout.flush()
@@ -186,15 +202,26 @@ def report(result: Any, lines: Iterable[str], as_json: bool) -> int:
 
 def report_each(items: Iterable[T], line: Callable[[T], str], as_json: bool) -> int:
     """Print items one by one, as a JSON array or a line each, while they come; returns the exit code."""
-    if not as_json:
+    if as_json:
+        write_array(items)
+        sys.stdout.write("\n")
+    else:
         write_lines(map(line, items))
-        return 0
+    return 0
+
+
+def write_array(items: Iterable[Any]) -> None:
+    """Print a JSON array with one item a line, each when it comes."""
     separator = "[\n"
     for item in items:
         sys.stdout.write(separator + _spell(item, None))
         separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
-    return 0
+    sys.stdout.write("[]" if separator == "[\n" else "\n]")
+
+
+def one_line(value: Any) -> str:
+    """A value as JSON on one line."""
+    return _spell(value, None)
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ import click
 
 from tdvc.cli import output
 from tdvc.cli.command import author, command, directory_option, json_option, open_repository, start_of_search
+from tdvc.cli.difftext import totals_lines
 from tdvc.cli.progress import Watch
 from tdvc.names import printable
 
@@ -60,15 +61,50 @@ def status(folder: Path | None, directory: str | None, as_json: bool) -> int:
         raise click.UsageError("FOLDER and --directory do not go together: a folder knows what it shows.")
     with Watch() as progress:
         seen = folder_status(open_repository(), folder, progress=progress)
-    return output.report(seen, _folder_lines(seen), as_json)
+    return output.report(seen, _folder_lines(seen), as_json, clean=seen.clean)
 
 
 def _status_lines(found: StatusResult) -> Iterator[str]:
-    raise NotImplementedError
+    info = found.directory
+    name = printable(info.name) + (" (current)" if info.current else "")
+    commit = output.short_id(info.commit) if info.commit else "none yet"
+    if found.commit_time is not None:
+        commit += f"  {output.moment(found.commit_time)}  {output.first_line(found.commit_message or '')}"
+    facts = [
+        ("Directory", name),
+        ("Commit", commit),
+        ("Files", f"{info.files:,} ({output.human_size(info.size_bytes)})"),
+        ("Instances", f"{info.instances:,}"),
+        ("Complete", f"{info.complete:,} of {info.files:,}"),
+    ]
+    yield from output.table(facts)
+    yield ""
+    if info.staged:
+        yield "Staged:"
+        yield from (f"  {line}" for line in totals_lines(found.staged))
+        option = "" if info.current else f" -d {printable(info.name)}"
+        yield f"Next: tdvc commit{option} -m MESSAGE"
+    else:
+        yield "Nothing is staged."
+    if found.others:
+        yield ""
+        yield "Other directories:"
+        rows = [
+            (printable(other.name), *output.counted(other.files, "file"), "staged edits" if other.staged else "")
+            for other in found.others
+        ]
+        yield from (f"  {line}" for line in output.table(rows, counts=(1,)))
 
 
 def _folder_lines(seen: FolderStatus) -> Iterator[str]:
-    raise NotImplementedError
+    behind = ", which means another state by now" if seen.behind else ""
+    yield f"Checked out: {printable(seen.revision)}{behind}"
+    for word, paths in (("added", seen.added), ("changed", seen.changed), ("missing", seen.missing)):
+        yield from (f"{word:8} {printable(path)}" for path in paths)
+    if seen.annotations_changed:
+        yield "changed  instances.jsonl (the annotation)"
+    if seen.clean:
+        yield "Clean: the folder holds what was checked out."
 
 
 @command("tdvc operations", "tdvc operations -n 5")

@@ -12,7 +12,7 @@ from tdvc.cli.command import command
 SHELLS = ("bash", "zsh", "fish")
 
 
-@command('eval "$(tdvc completion bash)"  # in ~/.bashrc', "tdvc completion fish > ~/.config/fish/completions/tdvc.fish")
+@command('eval "$(tdvc completion bash)"  # in ~/.bashrc', "tdvc completion fish > tdvc.fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
     """Print a script that completes tdvc's commands in a shell."""

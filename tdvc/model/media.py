@@ -77,11 +77,11 @@ def picture_problem(path: str, found: str, size_bytes: int, tail: bytes) -> str 
         size_bytes: its length.
         tail: its last bytes, up to `TAIL_BYTES`.
     """
-    expected = _expected(path)
     if found == "image/jpeg":
         return None if b"\xff\xd9" in tail else "has no end: it was cut short"
     if found == "image/png":
         return None if b"IEND" in tail else "has no end: it was cut short"
+    expected = _expected(path)
     if expected is None or not expected.startswith("image/"):
         return None
     if size_bytes == 0:

@@ -72,12 +72,18 @@ class PackWriter:
         self.written_bytes = offset + stored_bytes
         self._waiting_bytes += _RECORD.size + stored_bytes
         if self._waiting_bytes >= _FLUSH_BYTES or len(self._parts) >= _FLUSH_PARTS:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is waiting."""
         self._upload.write(self._parts)
         self._parts = []
         self._waiting_bytes = 0
+
+    def begin_sync(self) -> None:
+        """Start making durable what is there so far."""
+        self.flush()
+        self._upload.begin_sync()
 
     def seal(self) -> None:
         """Write the index and start making the pack durable."""
@@ -86,7 +92,7 @@ class PackWriter:
         checksum = xxhash.xxh3_64_intdigest(index)
         self._parts.append(index)
         self._parts.append(_FOOTER.pack(self.written_bytes, len(self._entries), 0, checksum, b"TDVCPEND"))
-        self._flush()
+        self.flush()
         self._upload.seal()
         self._name = xxhash.xxh3_128_hexdigest(index)
         self._entries = []

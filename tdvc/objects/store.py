@@ -97,7 +97,7 @@ class ObjectStore:
         """Whether some copy of the object is listed; it is not read."""
         for _ in self._locations(kind, identity):
             return True
-        return kind is Kind.BLOB and self._single_size(identity) is not None
+        return kind is Kind.BLOB and self.single_file(identity) is not None
 
     def ids_with_prefix(self, kind: Kind, prefix: str) -> list[ObjectId]:
         """The packed objects of a kind whose id in hexadecimal starts with `prefix`, at least two digits."""
@@ -105,12 +105,6 @@ class ObjectStore:
         packs = [pack for name in self._newest_first if (pack := self._pack(name))]
         found = {identity for pack in packs for identity in pack.ids_with_prefix(kind, prefix)}
         return sorted(found)
-
-    def _single_size(self, identity: ObjectId) -> int | None:
-        try:
-            return self._storage.size(single_file_name(identity))
-        except FileNotFoundError:
-            return None
 
     # reading
 
@@ -122,16 +116,25 @@ class ObjectStore:
         """
         damaged = False
         for attempt in (1, 2):
-            for location in self._locations(kind, identity):
-                content = self._decode(location)
-                if content is not None and object_id(kind, content) == identity:
-                    return content
-                damaged = True
-            if kind is Kind.BLOB and self._single_size(identity) is not None:
+            content, bad_copy = self._read_packed(kind, identity)
+            if content is not None:
+                return content
+            damaged = damaged or bad_copy
+            if kind is Kind.BLOB and self.single_file(identity) is not None:
                 return b"".join(self.read_single(identity))
             if attempt == 1 and not self.refresh():
                 break
         raise self._not_found(kind, identity, damaged)
+
+    def _read_packed(self, kind: Kind, identity: ObjectId) -> tuple[bytes | None, bool]:
+        """The first intact copy in a pack, and whether a damaged one was met."""
+        damaged = False
+        for location in self._locations(kind, identity):
+            content = self._decode(location)
+            if content is not None and object_id(kind, content) == identity:
+                return content, damaged
+            damaged = True
+        return None, damaged
 
     def _decode(self, location: Location) -> bytes | None:
         try:
@@ -165,14 +168,22 @@ class ObjectStore:
 
     def read_blob(self, identity: ObjectId) -> Iterator[bytes]:
         """The content of any blob in pieces; memory stays bounded. Raises as `read` and `read_single` do."""
-        if self._single_size(identity) is not None:
+        content, _ = self._read_packed(Kind.BLOB, identity)
+        if content is not None:
+            yield content
+        elif self.single_file(identity) is not None:
             yield from self.read_single(identity)
         else:
-            yield self.read(Kind.BLOB, identity)
+            yield self.read(Kind.BLOB, identity)  # lists the packs anew, or says what is missing
 
     def single_file(self, identity: ObjectId) -> str | None:
         """The store's name for a blob that is a file of its own, so that it can be linked; None for packed ones."""
-        return single_file_name(identity) if self._single_size(identity) is not None else None
+        name = single_file_name(identity)
+        try:
+            self._storage.size(name)
+        except FileNotFoundError:
+            return None
+        return name
 
     def _not_found(self, kind: Kind, identity: ObjectId, damaged: bool) -> Corruption:
         what = f"{kind.name.lower()} {identity.hex()}"
@@ -215,8 +226,8 @@ class ObjectWriter:
         self.put_known(kind, identity, content)
         return identity
 
-    def put_known(self, kind: Kind, identity: ObjectId, content: bytes) -> None:
-        """Store an object whose id the caller has just computed."""
+    def put_known(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:
+        """Store an object whose id the caller has just computed. A view must stay as it is until `flush`."""
         key = (kind, identity)
         if key in self._known:
             return
@@ -224,10 +235,10 @@ class ObjectWriter:
         if not self._has_equal(kind, identity, content):
             self._append(kind, identity, content)
 
-    def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes) -> bool:
+    def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> bool:
         return any(self._store._decode(location) == content for location in self._store._locations(kind, identity))
 
-    def _append(self, kind: Kind, identity: ObjectId, content: bytes) -> None:
+    def _append(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:
         if kind is Kind.BLOB:
             self.new_blob_bytes += len(content)
             if len(content) >= LARGE_BYTES:
@@ -236,7 +247,7 @@ class ObjectWriter:
                 self.finish_single(single, identity)
                 return
         else:
-            self._unpublished[kind, identity] = content
+            self._unpublished[kind, identity] = bytes(content)
         if self._pack is None:
             self._pack = PackWriter(self._storage)
         stored, codec = self._encode(content, kind)
@@ -244,11 +255,21 @@ class ObjectWriter:
         if self._pack.full:
             self._seal_pack()
 
-    def _encode(self, content: bytes, kind: Kind) -> tuple[bytes, int]:
-        if len(content) < _COMPRESS_FROM_BYTES or (kind is Kind.BLOB and content.startswith(_PRESSED)):
+    def _encode(self, content: bytes | memoryview, kind: Kind) -> tuple[bytes | memoryview, int]:
+        if len(content) < _COMPRESS_FROM_BYTES or (kind is Kind.BLOB and bytes(content[:8]).startswith(_PRESSED)):
             return content, RAW
         pressed = self._compressor.compress(content)
         return (pressed, ZSTD) if len(pressed) < len(content) * 0.9 else (content, RAW)
+
+    def flush(self) -> None:
+        """Hand on to the operating system what was put; views that were given may change after this."""
+        if self._pack is not None:
+            self._pack.flush()
+
+    def begin_sync(self) -> None:
+        """Let the disk work on what was put while the caller computes on."""
+        if self._pack is not None:
+            self._pack.begin_sync()
 
     def _seal_pack(self) -> None:
         if self._pack is not None:

@@ -20,11 +20,9 @@ from tdvc.errors import NotFound, Usage
 from tdvc.ids import ObjectId
 from tdvc.model.problems import Problem
 from tdvc.names import check_path, folding_key, printable
-from tdvc.ops.bringback import BringBack
-from tdvc.ops.checkout import CheckoutRecord, checkout_record
-from tdvc.ops.intake import Arrived, take_in
+from tdvc.ops.intake import Arrived, Arriving, take_in
 from tdvc.ops.progress import Progress, silent
-from tdvc.ops.statcache import StatCache
+from tdvc.ops.statcache import RECORD_FILE, StatCache
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import FileState, state_of
 from tdvc.repo.repository import Repository
@@ -108,11 +106,8 @@ def add(
     sources = [Path(source) for source in sources]
     if sync and (len(sources) != 1 or not sources[0].is_dir()):
         raise Usage("bad-usage", "--sync needs exactly one folder.")
-    record = checkout_record(sources[0]) if len(sources) == 1 and not at else None
-    if record is not None:
-        return _bring_back(
-            repository, target, sources[0], record, result, sync=sync, dry_run=dry_run, progress=progress
-        )
+    if len(sources) == 1 and not at and (sources[0] / RECORD_FILE).is_file():
+        return _bring_back(repository, target, sources[0], result, sync=sync, dry_run=dry_run, progress=progress)
     gathered = [_gather(source, prefix, result) for source in sources]
     started_ns = time.time_ns()
     caches = [_Cache(repository, source, target) for source in gathered]
@@ -124,7 +119,7 @@ def add(
             present = rows_at(target, [source.prefix + found.path for found in source.files])
             changed = _not_vouched_for(source, cache, present, result)
             arrived = []
-            for file in take_in(edit.writer, changed, result.problems.append, progress, len(changed)):
+            for file in take_in(edit.writer, changed, result.problems.append, progress):
                 cache.remember(file.found, file.blob)
                 arrived.append(file)
             place_files(edit, target, arrived, present, result)
@@ -146,15 +141,16 @@ def _bring_back(
     repository: Repository,
     target: Directory,
     folder: Path,
-    record: CheckoutRecord,
     result: AddResult,
     *,
     sync: bool,
     dry_run: bool,
     progress: Progress,
 ) -> AddResult:
+    from tdvc.ops.bringback import BringBack  # noqa: PLC0415 (21 ms for formats that most runs do not need)
+
     here = walk(str(folder), lambda skipped: _note(skipped, result), ignore_of(folder))
-    edits = BringBack(repository, target, folder, record)
+    edits = BringBack(repository, target, folder)
     with repository.transaction(_title("add", [folder], target.name)) as edit:
         edits.note(edit, here, sync=sync, progress=progress)
         result.new_blob_bytes = edit.writer.new_blob_bytes
@@ -249,9 +245,7 @@ def rows_at(target: Directory, paths: list[str]) -> dict[bytes, Row]:
     return target.table.get_many(path.encode() for path in paths) if target.counts.files else {}
 
 
-def _not_vouched_for(
-    source: _Source, cache: _Cache, present: dict[bytes, Row], result: AddResult
-) -> list[tuple[str, str, Found]]:
+def _not_vouched_for(source: _Source, cache: _Cache, present: dict[bytes, Row], result: AddResult) -> list[Arriving]:
     """The files that must be read: all but those whose cached blob is what the directory holds."""
     unknown = []
     for found in source.files:
@@ -260,7 +254,7 @@ def _not_vouched_for(
         if row is not None and cache.stats.blob_of(found) == row[2]:
             result.unchanged_files += 1
         else:
-            unknown.append((path, f"{source.root}/{found.path}", found))
+            unknown.append(Arriving(path, f"{source.root}/{found.path}", found))
     return unknown
 
 

@@ -18,8 +18,8 @@ from tdvc.model.problems import Problem
 from tdvc.model.records import Instance, same_instance
 from tdvc.names import printable
 from tdvc.ops.annotate import write_instances
-from tdvc.ops.checkout import ANNOTATION_FILES, CheckoutRecord, edited_annotation_files
-from tdvc.ops.intake import take_in
+from tdvc.ops.checkout import ANNOTATION_FILES, edited_annotation_files, read_record
+from tdvc.ops.intake import Arriving, take_in
 from tdvc.ops.progress import Progress
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import Entry, FileState
@@ -42,7 +42,8 @@ class BringBack:
         problems: what could not be read.
     """
 
-    def __init__(self, repository: Repository, target: Directory, folder: Path, record: CheckoutRecord) -> None:
+    def __init__(self, repository: Repository, target: Directory, folder: Path) -> None:
+        record = read_record(folder)
         self._target = target
         self._folder = folder
         self._record = record
@@ -85,9 +86,9 @@ class BringBack:
             if untouched and (found.path in present or self._home):
                 self.unchanged_files += 1
             else:
-                unread.append((found.path, f"{self._folder}/{found.path}", found))
+                unread.append(Arriving(found.path, f"{self._folder}/{found.path}", found))
         new = []
-        for file in take_in(edit.writer, unread, self.problems.append, progress, len(unread)):
+        for file in take_in(edit.writer, unread, self.problems.append, progress):
             entry = present.get(file.path)
             base = self._record.stats.recorded_blob(file.path)
             if entry is None and base == file.blob and self._home:

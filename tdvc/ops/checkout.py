@@ -29,16 +29,19 @@ from tdvc.ids import ObjectId
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.names import folding_key, path_problem, printable
-from tdvc.ops.progress import EVERY, Progress, silent
+from tdvc.objects.store import LARGE_BYTES
+from tdvc.ops.progress import Progress, silent
 from tdvc.ops.select import matching, with_label
-from tdvc.ops.statcache import StatCache
+from tdvc.ops.statcache import RECORD_FILE, StatCache
+from tdvc.ops.workers import spread, worker_count
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import Entry
 from tdvc.repo.repository import FOLDER, Repository
 from tdvc.storage.folder import FileChanged, FolderWriter, Found, read_pieces
 
-RECORD_FILE = ".tdvc-checkout"
 ANNOTATION_FILES = ("instances.jsonl", "schema.json", "SHA256SUMS")
+_BATCH_FILES = 64
+_FILES_WORTH_WORKERS = 1000
 LINK_MODES = ("auto", "reflink", "hardlink", "copy")
 
 
@@ -49,18 +52,16 @@ class CheckoutResult:
     Attributes:
         revision: what was checked out.
         folder: where to.
-        written_files: files whose bytes were written.
-        linked_files: files that share their bytes with the store.
+        written_files: files that were written or linked.
         unchanged_files: files that were as they should be.
         removed_files: files of the former state that left the folder, with `update`.
-        written_bytes: bytes written.
+        written_bytes: their bytes.
         problems: files whose stored bytes are damaged; they are not written.
     """
 
     revision: str
     folder: str
     written_files: int = 0
-    linked_files: int = 0
     unchanged_files: int = 0
     removed_files: int = 0
     written_bytes: int = 0
@@ -351,6 +352,7 @@ class _Checkout:
         self._plan = plan
         self._link = link
         self._progress = progress
+        self._done = 0
         self._result = CheckoutResult(plan.revision, str(plan.folder), unchanged_files=plan.unchanged)
         self._record = CheckoutRecord(
             revision=plan.revision,
@@ -367,10 +369,7 @@ class _Checkout:
         try:
             _refuse_folding(self._plan.folder, self._plan.entries)
             self._writer.write(RECORD_FILE, [self._record.encode()])
-            for done, entry in enumerate(self._plan.write):
-                if done % EVERY == 0:
-                    self._progress("writing", done, len(self._plan.write))
-                self._write(entry)
+            self._write_files()
             for path in self._plan.gone:
                 self._writer.remove(path)
                 self._result.removed_files += 1
@@ -386,16 +385,38 @@ class _Checkout:
         """Wait until the clock has moved on from the last file's, so that every file's look can be relied on."""
         time.sleep(0.025)
 
-    def _write(self, entry: Entry) -> None:
+    def _write_files(self) -> None:
+        entries = self._plan.write
+        batches = [entries[start : start + _BATCH_FILES] for start in range(0, len(entries), _BATCH_FILES)]
+        workers = worker_count() if len(entries) >= _FILES_WORTH_WORKERS else 1
+        for batch, outcomes in zip(batches, spread(self._write_batch, batches, workers=workers), strict=True):
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                self._take_down(entry, outcome)
+            self._done += len(batch)
+            self._progress("writing", self._done, len(entries))
+
+    def _write_batch(self, batch: list[Entry], slot: int) -> list[Found | Problem]:
+        """Write files; runs in a worker where there are many."""
+        del slot
+        return [self._write(entry) for entry in batch]
+
+    def _write(self, entry: Entry) -> Found | Problem:
         try:
-            found = self._linked(entry) or self._written(entry)
+            return self._linked(entry) or self._written(entry)
         except Corruption as error:
-            self._result.problems.append(Problem("stored-damaged", printable(entry.path), error.message))
+            return Problem("stored-damaged", printable(entry.path), error.message)
+
+    def _take_down(self, entry: Entry, outcome: Found | Problem) -> None:
+        if isinstance(outcome, Problem):
+            self._result.problems.append(outcome)
             return
-        self._record.stats.remember(found, entry.state.blob)
+        self._record.stats.remember(outcome, entry.state.blob)
+        self._result.written_files += 1
+        self._result.written_bytes += entry.state.size_bytes
 
     def _linked(self, entry: Entry) -> Found | None:
-        if self._link == "copy" or self._record.stats.recorded_blob(entry.path) is not None:
+        small = entry.state.size_bytes < LARGE_BYTES
+        if small or self._link == "copy" or self._record.stats.recorded_blob(entry.path) is not None:
             return None
         stored = self._repository.objects.single_file(entry.state.blob)
         if stored is None or self._repository.path is None:
@@ -404,21 +425,16 @@ class _Checkout:
             pass  # what is linked is verified too
         source = f"{self._repository.path}/{FOLDER}/{stored}"
         try:
-            found = self._writer.link(entry.path, source, reflink=self._link != "hardlink")
+            return self._writer.link(entry.path, source, reflink=self._link != "hardlink")
         except OSError:
             return None
-        self._result.linked_files += 1
-        return found
 
     def _written(self, entry: Entry) -> Found:
-        pieces = self._repository.objects.read_blob(entry.state.blob)
+        read = self._repository.objects.read_blob
         try:
-            found = self._writer.write(entry.path, pieces, new=True)
+            return self._writer.write(entry.path, read(entry.state.blob), new=True)
         except FileExistsError:
-            found = self._writer.write(entry.path, self._repository.objects.read_blob(entry.state.blob))
-        self._result.written_files += 1
-        self._result.written_bytes += entry.state.size_bytes
-        return found
+            return self._writer.write(entry.path, read(entry.state.blob))
 
     def _write_annotations(self) -> None:
         damaged = {problem.place for problem in self._result.problems}

@@ -10,7 +10,7 @@ from tdvc.errors import Refused, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.diffing import Diff, DiffTotals, last_commit_state
 from tdvc.repo.commit import Commit, first_parents
-from tdvc.repo.directory import Counts
+from tdvc.repo.directory import Counts, Directory
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import at_commit
 
@@ -53,10 +53,20 @@ def commit(repository: Repository, message: str, directory: str | None = None) -
     state = repository.directory(directory)
     if state.commit is not None:
         raise Refused("nothing-to-commit", f"Nothing is staged in {state.name}.", directory=state.name)
-    before = last_commit_state(repository, state.name)
+    changed = staged_totals(repository, state)
     with repository.transaction(f"commit -d {state.name}") as edit:
         identity = edit.commit(state.name, message)
-    return CommitResult(state.name, identity.hex(), state.counts, file_totals(Diff(before, state)), edit.operation)
+    return CommitResult(state.name, identity.hex(), state.counts, changed, edit.operation)
+
+
+def staged_totals(repository: Repository, state: Directory) -> DiffTotals:
+    """What differs between a directory's staged state and its last commit, counted by files."""
+    if state.commit is not None:
+        return DiffTotals()
+    if repository.view.directories[state.name].commit is None:
+        counts = state.counts
+        return DiffTotals(added_files=counts.files, added_instances=counts.instances)
+    return file_totals(Diff(last_commit_state(repository, state.name), state))
 
 
 def file_totals(difference: Diff) -> DiffTotals:

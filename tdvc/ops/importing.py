@@ -22,13 +22,13 @@ from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance, keep_spelling
 from tdvc.names import check_path, path_problem, printable
-from tdvc.ops.intake import Arrived, take_in
+from tdvc.ops.intake import Arrived, Arriving, take_in
 from tdvc.ops.progress import Progress, silent
 from tdvc.repo.directory import Directory, read_instances
 from tdvc.repo.entry import FileState, state_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
-from tdvc.storage.folder import Found, look
+from tdvc.storage.folder import look
 from tdvc.tables.page import Row
 
 _BATCH = 512
@@ -149,7 +149,7 @@ class _Import:
         present = self._target.table.get_many(path.encode() for path in by_path)
         places = list(self._places(by_path, present))
         met: list[Problem] = []
-        arrived = {file.path: file for file in take_in(self._edit.writer, places, met.append, silent, 0)}
+        arrived = {file.path: file for file in take_in(self._edit.writer, places, met.append, silent)}
         lost = {problem.place: problem for problem in met}
         for path, record in by_path.items():
             self._report(lost.get(printable(path)), record, path in arrived)
@@ -172,14 +172,14 @@ class _Import:
             self._drop("unsafe-path", record, f"The path {problem}.")
         return problem is None
 
-    def _places(self, by_path: dict[str, FileRecord], present: dict[bytes, Row]) -> Iterator[tuple[str, str, Found]]:
+    def _places(self, by_path: dict[str, FileRecord], present: dict[bytes, Row]) -> Iterator[Arriving]:
         for path, record in by_path.items():
             try:
                 found = look(str(record.source)) if record.source is not None else None
             except OSError:
                 found = None
             if found is not None:
-                yield path, str(record.source), found
+                yield Arriving(path, str(record.source), found)
             elif path.encode() not in present:
                 self._drop("picture-missing", record, "Neither the source nor the directory has the picture.")
 

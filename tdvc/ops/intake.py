@@ -1,13 +1,16 @@
 """Bytes of the users' files on their way into the store.
 
-Each file is read once, hashed from what was read, and handed to the writer, which packs it. A file of 8 MiB or more
-passes through in pieces. What can't be read becomes a problem and the rest goes on.
+Each file is read once, hashed from what was read, and handed to the writer, which packs it. Many small files are read
+and hashed by worker processes into shared memory, from where they go to the pack without being copied; a file that does
+anything unusual there is read again here, in peace. A file of 8 MiB or more passes through in pieces. What can't be
+read becomes a problem and the rest goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tdvc.ids import Kind, ObjectId
@@ -15,8 +18,24 @@ from tdvc.model.media import HEAD_BYTES, TAIL_BYTES, media_type, picture_problem
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.objects.store import LARGE_BYTES, ObjectWriter
-from tdvc.ops.progress import EVERY, Progress
-from tdvc.storage.folder import FileChanged, Found, read_pieces, read_small
+from tdvc.ops.progress import Progress
+from tdvc.ops.workers import SLOTS, spread, worker_count
+from tdvc.storage.folder import FileChanged, Found, read_into, read_pieces, read_small
+
+_SLOT_BYTES = 4 << 20
+_BATCH_FILES = 256
+_ALONE_BYTES = 1 << 20
+_FILES_WORTH_WORKERS = 1000
+
+
+class Arriving(NamedTuple):
+    """A file that is to come in."""
+
+    path: str
+    """In the directory."""
+    place: str
+    """On disk."""
+    found: Found
 
 
 class Arrived(NamedTuple):
@@ -29,58 +48,137 @@ class Arrived(NamedTuple):
 
 
 def take_in(
-    writer: ObjectWriter,
-    files: Iterable[tuple[str, str, Found]],
-    report: Callable[[Problem], None],
-    progress: Progress,
-    total: int,
+    writer: ObjectWriter, files: Iterable[Arriving], report: Callable[[Problem], None], progress: Progress
 ) -> Iterator[Arrived]:
-    """Store the bytes of files given as (path in the directory, path on disk, what the walk saw)."""
-    types: dict[tuple[bytes, str], bytes] = {}
-    for done, (path, place, found) in enumerate(files):
-        if done % EVERY == 0:
-            progress("reading", done, total)
-        try:
-            if found.size_bytes >= LARGE_BYTES:
-                blob, head, tail = _take_large(writer, place, found)
-            else:
-                content = read_small(place, found)
-                blob = ObjectId(hashlib.sha256(content).digest())
-                writer.put_known(Kind.BLOB, blob, content)
-                head, tail = content[:HEAD_BYTES], content[-TAIL_BYTES:]
-        except FileChanged:
-            report(Problem("changed-while-reading", printable(path), "It changed while it was read.", dropped_files=1))
+    """Store the bytes of files."""
+    files = list(files)
+    intake = _Intake(writer, report)
+    workers = worker_count() if len(files) >= _FILES_WORTH_WORKERS else 1
+    done = 0
+    for batch, ids, view in _read_ahead(files, workers):
+        progress("reading", done, len(files))
+        yield from intake.take_batch(batch, ids, view)
+        done += len(batch)
+    writer.begin_sync()
+
+
+def _read_ahead(
+    files: Sequence[Arriving], workers: int
+) -> Iterator[tuple[list[Arriving], Sequence[bytes | None], memoryview]]:
+    """Batches of files with the hash and bytes of each, where a worker could read it."""
+    batches = list(_batches(files))
+    if workers < 2:
+        for batch in batches:
+            yield batch, [None] * len(batch), memoryview(b"")
+        return
+    shared = mmap.mmap(-1, workers * SLOTS * _SLOT_BYTES)
+    memory = memoryview(shared)
+
+    def read(batch: list[Arriving], slot: int) -> list[bytes | None]:
+        return _read_batch(batch, memory[slot * _SLOT_BYTES : (slot + 1) * _SLOT_BYTES])
+
+    for position, ids in enumerate(spread(read, batches, workers=workers)):
+        slot = position % workers * SLOTS + position // workers % SLOTS
+        yield batches[position], ids, memory[slot * _SLOT_BYTES : (slot + 1) * _SLOT_BYTES]
+
+
+def _batches(files: Sequence[Arriving]) -> Iterator[list[Arriving]]:
+    """Neighbours that fit into one slot together."""
+    batch: list[Arriving] = []
+    room = _SLOT_BYTES
+    for file in files:
+        needed = file.found.size_bytes + 1 if file.found.size_bytes < _ALONE_BYTES else 0
+        if batch and (needed > room or len(batch) >= _BATCH_FILES):
+            yield batch
+            batch, room = [], _SLOT_BYTES
+        batch.append(file)
+        room -= needed
+    if batch:
+        yield batch
+
+
+def _read_batch(batch: list[Arriving], view: memoryview) -> list[bytes | None]:
+    """Read files one after the other into `view`; the hash of each, None for those that need a closer look."""
+    ids: list[bytes | None] = []
+    at = 0
+    for _, place, found in batch:
+        size = found.size_bytes
+        if size >= _ALONE_BYTES:
+            ids.append(None)
             continue
+        room = view[at : at + size + 1]
+        ids.append(hashlib.sha256(room[:size]).digest() if read_into(place, found, room) else None)
+        at += size + 1
+    return ids
+
+
+class _Intake:
+    """Puts files into a writer and looks at what they are."""
+
+    def __init__(self, writer: ObjectWriter, report: Callable[[Problem], None]) -> None:
+        self._writer = writer
+        self._report = report
+        self._types: dict[tuple[bytes, str], bytes] = {}
+
+    def take_batch(self, batch: list[Arriving], ids: Sequence[bytes | None], view: memoryview) -> Iterator[Arrived]:
+        at = 0
+        for file, blob in zip(batch, ids, strict=True):
+            size = file.found.size_bytes
+            if blob is None:
+                arrived = self._take_alone(file)
+                if arrived is not None:
+                    yield arrived
+            else:
+                content = view[at : at + size]
+                self._writer.put_known(Kind.BLOB, ObjectId(blob), content)
+                yield self._arrived(file, ObjectId(blob), bytes(content[:HEAD_BYTES]), content[-TAIL_BYTES:])
+            if size < _ALONE_BYTES:
+                at += size + 1
+        self._writer.flush()
+
+    def _take_alone(self, file: Arriving) -> Arrived | None:
+        path = printable(file.path)
+        try:
+            if file.found.size_bytes >= LARGE_BYTES:
+                return self._take_large(file)
+            content = read_small(file.place, file.found)
+        except FileChanged:
+            self._report(Problem("changed-while-reading", path, "It changed while it was read.", dropped_files=1))
+            return None
         except OSError as error:
             reason = error.strerror or str(error)
-            report(Problem("unreadable", printable(path), f"It can't be read: {reason}.", dropped_files=1))
-            continue
-        extension = path[path.rfind(".") :] if "." in path[-8:] else ""
-        key = (head[:12], extension)
-        kind = types.get(key)
+            self._report(Problem("unreadable", path, f"It can't be read: {reason}.", dropped_files=1))
+            return None
+        file = file._replace(found=file.found._replace(size_bytes=len(content)))
+        blob = ObjectId(hashlib.sha256(content).digest())
+        self._writer.put_known(Kind.BLOB, blob, content)
+        return self._arrived(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
+
+    def _take_large(self, file: Arriving) -> Arrived:
+        upload = self._writer.begin_single()
+        digest = hashlib.sha256()
+        head = tail = b""
+        try:
+            for piece in read_pieces(file.place, file.found):
+                head = head or piece[:HEAD_BYTES]
+                tail = (tail + piece)[-TAIL_BYTES:]
+                digest.update(piece)
+                upload.write([piece])
+        except BaseException:
+            upload.discard()
+            raise
+        blob = ObjectId(digest.digest())
+        self._writer.finish_single(upload, blob)
+        return self._arrived(file, blob, head, tail)
+
+    def _arrived(self, file: Arriving, blob: ObjectId, head: bytes, tail: bytes | memoryview) -> Arrived:
+        path = file.path
+        key = (head[:12], path[-5:])
+        kind = self._types.get(key)
         if kind is None:
-            kind = types[key] = media_type(head, path).encode()
-        problem = picture_problem(path, kind.decode(), found.size_bytes, tail)
+            kind = self._types[key] = media_type(head, path).encode()
+        problem = picture_problem(path, kind.decode(), file.found.size_bytes, bytes(tail))
         if problem:
-            report(
-                Problem("picture-unreadable", printable(path), f"It {problem}; stored as it is.", severity="warning")
-            )
-        yield Arrived(path, found, blob, kind)
-
-
-def _take_large(writer: ObjectWriter, place: str, found: Found) -> tuple[ObjectId, bytes, bytes]:
-    upload = writer.begin_single()
-    digest = hashlib.sha256()
-    head = tail = b""
-    try:
-        for piece in read_pieces(place, found):
-            head = head or piece[:HEAD_BYTES]
-            tail = (tail + piece)[-TAIL_BYTES:]
-            digest.update(piece)
-            upload.write([piece])
-    except BaseException:
-        upload.discard()
-        raise
-    blob = ObjectId(digest.digest())
-    writer.finish_single(upload, blob)
-    return blob, head, tail
+            message = f"It {problem}; stored as it is."
+            self._report(Problem("picture-unreadable", printable(path), message, severity="warning"))
+        return Arrived(path, file.found, blob, kind)

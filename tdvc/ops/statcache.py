@@ -27,6 +27,8 @@ from tdvc.ids import ObjectId
 from tdvc.storage.folder import Found
 
 GRANULARITY_NS = 20_000_000
+RECORD_FILE = ".tdvc-checkout"
+"""The cache of a checked-out folder, kept in that folder (see `ops.checkout`)."""
 _VERSION = 1
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.checkout import ANNOTATION_FILES, read_record
-from tdvc.ops.committing import file_totals
-from tdvc.ops.diffing import Diff, DiffTotals, last_commit_state
+from tdvc.ops.committing import staged_totals
+from tdvc.ops.diffing import DiffTotals
 from tdvc.ops.directories import DirectoryInfo, describe
 from tdvc.ops.progress import Progress, silent
 from tdvc.repo.commit import read_commit
@@ -77,19 +77,9 @@ def status(repository: Repository, directory: str | None = None) -> StatusResult
         directory=describe(repository, view, state.name),
         commit_message=commit.message if commit else None,
         commit_time=commit.time if commit else None,
-        staged=_staged(repository, state.name),
+        staged=staged_totals(repository, state),
         others=[describe(repository, view, name) for name in sorted(view.directories) if name != state.name],
     )
-
-
-def _staged(repository: Repository, name: str) -> DiffTotals:
-    state = repository.directory(name)
-    if state.commit is not None:
-        return DiffTotals()
-    if repository.view.directories[name].commit is None:
-        counts = state.counts
-        return DiffTotals(added_files=counts.files, added_instances=counts.instances)
-    return file_totals(Diff(last_commit_state(repository, name), state))
 
 
 def folder_status(repository: Repository, folder: Path, *, progress: Progress = silent) -> FolderStatus:

@@ -75,6 +75,13 @@ def mirror(
     """
     result = TransferResult("mirror", "")
     with repository.transaction(_title("mirror", sources, destination, label)) as edit:
+        if label is None and _mirrors_all(edit, sources, destination):
+            counts = repository.directory(sources[0]).counts
+            result.destination, result.created_directory = parse_selector(destination).revision, True
+            edit.clone_directory(sources[0], result.destination)
+            result.files, result.instances = counts.files, counts.instances
+            result.operation = edit.publish()
+            return result
         target = _Target(repository, edit, destination, result)
         places = target.places(sources, label)
         living = edit.living(entry.state.file_id for _, entry, _ in places)
@@ -178,6 +185,16 @@ def remove(
 
 def _title(verb: str, sources: Sequence[str], destination: str, label: str | None) -> str:
     return f"{verb} {' '.join(printable(source) for source in sources)} {destination}{_labelled(label)}"
+
+
+def _mirrors_all(edit: Transaction, sources: Sequence[str], destination: str) -> bool:
+    """Whether a whole living directory goes into a new one, path by path."""
+    return (
+        len(sources) == 1
+        and sources[0] in edit.view.directories
+        and parse_selector(destination).pattern == ""
+        and not edit.knows_directory(parse_selector(destination).revision)
+    )
 
 
 def _labelled(label: str | None) -> str:

@@ -63,6 +63,7 @@ class Transaction:
         self._new: set[FileId] = set()
         self._labels: set[str] = set()
         self._created: dict[str, DirectoryRef | None] = {}
+        self._clones: dict[str, str] = {}
         self._removed: dict[str, DirectoryRef] = {}
         self._commits: dict[str, ObjectId] = {}
         self._snapshots: dict[str, ObjectId] = {}
@@ -142,6 +143,12 @@ class Transaction:
         if name in self.view.snapshots or name in self.view.retired:
             raise Refused("snapshot-exists", f"{name!r} is the name of a snapshot.", name=name)
         self._created[name] = None
+
+    def clone_directory(self, source: str, name: str) -> None:
+        """A new directory that mirrors every file of another at the same paths: the same tables, so nothing is read."""
+        self._ref(source)
+        self.create_directory(name)
+        self._clones[name] = source
 
     def knows_directory(self, name: str) -> bool:
         """Whether the directory exists once these notes are published."""
@@ -271,6 +278,10 @@ class Transaction:
         directories = {name: ref for name, ref in view.directories.items() if name not in self._removed}
         for name, ref in self._created.items():
             directories[name] = ref or DirectoryRef(empty(self.writer, FILES), empty(self.writer, PATHS))
+        for name, source in self._clones.items():
+            if source not in view.directories:
+                raise NotFound("directory-not-found", f"There is no directory named {source!r}.", name=source)
+            directories[name] = replace(view.directories[source], commit=None)
         changes = self._row_changes(view, directories)
         for name, (rows, paths) in changes.items():
             ref = directories[name]

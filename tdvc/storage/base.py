@@ -19,6 +19,9 @@ class Upload(Protocol):
     def write(self, parts: Sequence[bytes | memoryview]) -> None:
         """Append."""
 
+    def begin_sync(self) -> None:
+        """Start making durable what was written so far."""
+
     def seal(self) -> None:
         """Start making it durable; nothing more can be written."""
 
@@ -128,6 +131,9 @@ class _MemoryUpload:
         if self._sealed:
             raise StorageFailure("disk-failure", "A sealed file can't be written to.")
         self._parts.extend(bytes(part) for part in parts)
+
+    def begin_sync(self) -> None:
+        pass
 
     def seal(self) -> None:
         self._sealed = True

@@ -141,6 +141,21 @@ def read_small(path: str, expected: Found) -> bytes:
     raise FileChanged(path)
 
 
+def read_into(path: str, expected: Found, room: memoryview) -> bool:
+    """Read a file into `room`, which is one byte longer than the file should be; whether all is as expected."""
+    try:
+        descriptor = os.open(path, _OPEN_FILE)
+    except OSError:
+        return False
+    try:
+        length = os.readv(descriptor, [room])
+        return length == expected.size_bytes and _unmoved(os.fstat(descriptor), expected)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def read_pieces(path: str, expected: Found) -> Iterator[bytes]:
     """The bytes of a file in pieces of 1 MiB; the last check comes after the last piece.
 

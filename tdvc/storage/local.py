@@ -21,6 +21,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from tdvc.errors import Locked, StorageFailure
 
@@ -38,23 +39,32 @@ _PARTS_A_CALL = 512
 _SYNC_EVERY_BYTES = 64 << 20
 
 
-@contextlib.contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn an OSError into one sentence, except for those that the protocol of `Storage` names."""
-    try:
-        yield
-    except (FileNotFoundError, FileExistsError):
-        raise
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFailure(
-                "disk-full",
-                f"No space left to write {what}; nothing was changed.",
-                hint="Free some space and run the command again.",
-                name=what,
-            ) from error
-        reason = error.strerror or str(error)
-        raise StorageFailure("disk-failure", f"Can't access {what}: {reason}.", name=what) from error
+class explained:  # noqa: N801 (reads as a phrase: `with explained(name):`)
+    """Turns an OSError into one sentence, except for those that the protocol of `Storage` names."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | FileExistsError):
+            raise _failure(error, self._what) from error
+
+
+def _failure(error: OSError, what: str) -> StorageFailure:
+    if error.errno in _FULL:
+        return StorageFailure(
+            "disk-full",
+            f"No space left to write {what}; nothing was changed.",
+            hint="Free some space and run the command again.",
+            name=what,
+        )
+    reason = error.strerror or str(error)
+    return StorageFailure("disk-failure", f"Can't access {what}: {reason}.", name=what)
 
 
 class LocalStorage:
@@ -106,6 +116,12 @@ class LocalStorage:
         self._open[name] = descriptor
         return descriptor
 
+    def _forget(self, name: str) -> None:
+        """Another file goes by that name from now on, or none."""
+        descriptor = self._open.pop(name, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
     def close(self) -> None:
         """Close the files kept open for reading; they are opened again when needed."""
         for descriptor in self._open.values():
@@ -156,9 +172,7 @@ class LocalStorage:
 
     def remove(self, name: str) -> None:
         """See `Storage`."""
-        descriptor = self._open.pop(name, None)
-        if descriptor is not None:
-            os.close(descriptor)
+        self._forget(name)
         with explained(name), contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(name))
             self._sync_folder(os.path.dirname(name))
@@ -208,9 +222,11 @@ class LocalStorage:
         with explained("lock"):
             descriptor = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | _NO_LINK, 0o666)
         try:
-            self._wait_for_lock(descriptor, timeout_seconds)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            with explained("lock"):
+                self._wait_for_lock(descriptor, timeout_seconds)
+            with contextlib.suppress(OSError):  # whose it is is for people to know; a full disk must not end here
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
         finally:
             os.close(descriptor)
@@ -274,13 +290,16 @@ class _LocalUpload:
         self._unsynced_bytes = 0
         self._syncing: threading.Thread | None = None
         self._failure: OSError | None = None
+        self._sealed = False
 
     def write(self, parts: Sequence[bytes | memoryview]) -> None:
+        if self._sealed:
+            raise StorageFailure("disk-failure", "A sealed file can't be written to.")
         with explained(self._name):
             for start in range(0, len(parts), _PARTS_A_CALL):
                 self._write_some(parts[start : start + _PARTS_A_CALL])
         if self._unsynced_bytes >= _SYNC_EVERY_BYTES:
-            self._sync_in_background()
+            self.begin_sync()
 
     def _write_some(self, parts: Sequence[bytes | memoryview]) -> None:
         total = sum(map(len, parts))
@@ -291,7 +310,7 @@ class _LocalUpload:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
-    def _sync_in_background(self) -> None:
+    def begin_sync(self) -> None:
         if not self._storage.durable or (self._syncing is not None and self._syncing.is_alive()):
             return
         self._unsynced_bytes = 0
@@ -305,9 +324,10 @@ class _LocalUpload:
             self._failure = error
 
     def seal(self) -> None:
+        self._sealed = True
         if self._syncing is not None:
             self._syncing.join()
-        self._sync_in_background()
+        self.begin_sync()
 
     def publish(self, name: str) -> None:
         if self._syncing is not None:
@@ -326,6 +346,7 @@ class _LocalUpload:
             os.close(self._descriptor)
             self._descriptor = -1
             os.replace(self._path, self._storage._path(name))
+        self._storage._forget(name)
 
     def discard(self) -> None:
         with contextlib.suppress(OSError):
