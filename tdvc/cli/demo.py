@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = (
     Step("That directory has a history of its own.", ("tdvc", "commit", "-d", "Dogs", "-m", "Every photo with a dog")),
     Step(
         "Freeze what a training is to use. The name never means anything else.",
-        ("tdvc", "snapshot", "dogs-1", "-d", "Dogs", "-m", "For the first training"),
+        ("tdvc", "snapshot", "Dogs", "dogs-1", "-m", "For the first training"),
     ),
     Step(
         "Somebody outlined the dogs; these edits go in through Dogs …",

@@ -9,13 +9,14 @@ Everything expected ends in one line `error: …`, maybe one `hint: …`, and an
     0 done    1 error, or differences with --exit-code    2 usage    3 finished with problems    10 no repository
     11 locked    20 conflict    21 schema    130 interrupted    141 nobody reads the output any more
 
-With `--json` standard output gets a document or nothing, and standard error gets
-`{"error": {"code": …, "fields": {…}, "hint": …, "message": …}}`.
+With `--json` an error is `{"error": {"code": …, "fields": {…}, "hint": …, "message": …}}` on standard error, and
+standard output gets nothing; only a list that had begun, because it is written while it is read, breaks off.
 """
 
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -171,6 +172,7 @@ def run() -> NoReturn:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    gc.set_threshold(200_000, 20, 100)  # a command makes many small objects and no cycles worth looking for
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -11,8 +11,8 @@ import click
 from tdvc.cli import output
 from tdvc.cli.command import (
     command,
+    complete_directories,
     complete_revisions,
-    directory_option,
     dry_run_option,
     json_option,
     label_option,
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from tdvc.ops.snapshots import SnapshotResult
 
 
-@command("tdvc snapshot pets-2026-11", "tdvc snapshot pets-2026-11 -d Pets -m 'For the first training'")
+@command("tdvc snapshot Pets pets-2026-11", "tdvc snapshot Pets pets-2026-11 -m 'For the first training'")
+@click.argument("directory", shell_complete=complete_directories)
 @click.argument("name")
-@directory_option
 @click.option("-m", "--message", default="", metavar="TEXT", help="What it is for.")
 @json_option
-def snapshot(name: str, directory: str | None, message: str, as_json: bool) -> int:
+def snapshot(directory: str, name: str, message: str, as_json: bool) -> int:
     """Freeze a directory under a name that never moves.
 
     It holds the directory's last commit; what is staged is left out. The name can't be given again, so whoever trained

@@ -13,7 +13,6 @@ it can be rebuilt by walking them. One file for both means one sync for both.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,8 +31,11 @@ _RECORD = struct.Struct("<4sBBHQQ32s")
 _ENTRY = struct.Struct("<32sBBHIIQ")
 _FOOTER = struct.Struct("<QIIQ8s")
 _FAN_OUT = struct.Struct("<256I")
+_KIND_BYTES = {kind: bytes((kind,)) for kind in Kind}
+_CACHED_INDEX_BYTES = 64 << 20
 _FLUSH_BYTES = 4 << 20
 _FLUSH_PARTS = 1000
+_KINDS = frozenset(Kind)
 
 
 class Location(NamedTuple):
@@ -119,10 +121,26 @@ def _fan_out(entries: list[bytes]) -> list[int]:
     return counts
 
 
+class IndexCache(dict[tuple[str, int], bytes]):
+    """Pieces of pack indexes that were read, by pack and first byte of the ids; emptied when it gets large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held_bytes = 0
+
+    def keep(self, key: tuple[str, int], entries: bytes) -> None:
+        """Hold on to a piece."""
+        self._held_bytes += len(entries)
+        if self._held_bytes > _CACHED_INDEX_BYTES:
+            self.clear()
+            self._held_bytes = len(entries)
+        self[key] = entries
+
+
 class PackReader:
     """Finds objects in one visible pack; reads its index on first use, a bucket at a time where it is large."""
 
-    def __init__(self, storage: Storage, name: str) -> None:
+    def __init__(self, storage: Storage, name: str, cache: IndexCache | None = None) -> None:
         self._storage = storage
         self.name = name
         size = storage.size(name)
@@ -137,6 +155,7 @@ class PackReader:
         self._end_of_records = index_offset
         fan_out = storage.read_range(name, index_offset, _FAN_OUT.size)
         self._fan_out = (0, *_FAN_OUT.unpack(fan_out))
+        self._cache = IndexCache() if cache is None else cache
         self._whole: bytes | None = None
         if any(a > b for a, b in zip(self._fan_out, self._fan_out[1:], strict=False)) or self._fan_out[256] != count:
             raise damaged(name, "has a damaged index")
@@ -152,30 +171,36 @@ class PackReader:
             self.name, self._entries_offset + first * _ENTRY.size, (last - first) * _ENTRY.size
         )
 
+    def _bucket(self, first_byte: int) -> bytes:
+        """The entries of ids that begin with a byte."""
+        bucket = self._cache.get((self.name, first_byte))
+        if bucket is None:
+            bucket = self._read_entries(self._fan_out[first_byte], self._fan_out[first_byte + 1])
+            self._cache.keep((self.name, first_byte), bucket)
+        return bucket
+
     def find(self, kind: Kind, identity: ObjectId) -> Location | None:
         """Where the object is in this pack, or None."""
-        first, last = self._fan_out[identity[0]], self._fan_out[identity[0] + 1]
-        if first == last:
+        bucket = self._bucket(identity[0])
+        key = identity + _KIND_BYTES[kind]
+        at = bucket.find(key)
+        while at > 0 and at % _ENTRY.size:  # the key's bytes by chance, not at an entry's beginning
+            at = bucket.find(key, at + 1)
+        if at < 0:
             return None
-        bucket = self._read_entries(first, last)
-        key = identity + bytes((kind,))
-        at = bisect_left(range(last - first), key, key=lambda i: bucket[i * _ENTRY.size : i * _ENTRY.size + 33])
-        entry = bucket[at * _ENTRY.size : (at + 1) * _ENTRY.size]
-        if entry[:33] != key:
-            return None
-        return self._location(entry)[2]
+        return self._location(bucket[at : at + _ENTRY.size])[2]
 
     def _location(self, entry: bytes) -> tuple[Kind, ObjectId, Location]:
         identity, kind, codec, _, stored_bytes, size_bytes, offset = _ENTRY.unpack(entry)
-        if offset + stored_bytes > self._end_of_records:
-            raise damaged(self.name, "has an index entry that points outside of it")
+        if offset + stored_bytes > self._end_of_records or kind not in _KINDS:
+            raise damaged(self.name, "has an index entry that can't be right")
         location = Location(self.name, offset, stored_bytes, size_bytes, codec)
         return Kind(kind), ObjectId(identity), location
 
     def ids_with_prefix(self, kind: Kind, prefix: str) -> list[ObjectId]:
         """The ids of a kind that start with `prefix`, at least two hexadecimal digits."""
         first = int(prefix[:2], 16)
-        bucket = self._read_entries(self._fan_out[first], self._fan_out[first + 1])
+        bucket = self._bucket(first)
         keys = [bucket[start : start + 33] for start in range(0, len(bucket), _ENTRY.size)]
         return [ObjectId(key[:32]) for key in keys if key[32] == kind and key.hex().startswith(prefix)]
 

@@ -21,7 +21,7 @@ import zstandard
 
 from tdvc.errors import Corruption, TdvcError
 from tdvc.ids import Kind, ObjectId, object_id
-from tdvc.objects.pack import RAW, ZSTD, Location, PackReader, PackWriter
+from tdvc.objects.pack import RAW, ZSTD, IndexCache, Location, PackReader, PackWriter
 from tdvc.storage.base import Storage, Upload
 
 LARGE_BYTES = 8 << 20
@@ -59,6 +59,8 @@ class ObjectStore:
         self._unreadable: dict[str, Corruption] = {}
         self._newest_first: list[str] = []
         self._decompressor = zstandard.ZstdDecompressor()
+        self._index_cache = IndexCache()
+        self._last_hit: PackReader | None = None
         self._listed = False
 
     # finding
@@ -70,6 +72,7 @@ class ObjectStore:
         changed = found != self._newest_first
         self._newest_first = found
         self._packs = {name: pack for name, pack in self._packs.items() if name in set(found)}
+        self._last_hit = None
         self._listed = True
         return changed
 
@@ -77,7 +80,7 @@ class ObjectStore:
         pack = self._packs.get(name)
         if pack is None and name not in self._unreadable:
             try:
-                pack = self._packs[name] = PackReader(self._storage, name)
+                pack = self._packs[name] = PackReader(self._storage, name, self._index_cache)
             except Corruption as error:
                 self._unreadable[name] = error
             except FileNotFoundError:
@@ -85,12 +88,19 @@ class ObjectStore:
         return pack
 
     def _locations(self, kind: Kind, identity: ObjectId) -> Iterator[Location]:
+        """Where copies are: first in the pack that had the last object, for neighbours are read together."""
         if not self._listed:
             self.refresh()
+        last = self._last_hit
+        if last is not None and (location := last.find(kind, identity)):
+            yield location
         for name in self._newest_first:
-            pack = self._pack(name)
-            location = pack.find(kind, identity) if pack else None
+            pack = self._packs.get(name) or self._pack(name)
+            if pack is None or pack is last:
+                continue
+            location = pack.find(kind, identity)
             if location:
+                self._last_hit = pack
                 yield location
 
     def contains(self, kind: Kind, identity: ObjectId) -> bool:
@@ -146,7 +156,9 @@ class ObjectStore:
         if location.codec == RAW:
             return stored
         try:
-            return self._decompressor.decompress(stored, max_output_size=max(location.size_bytes, 1))
+            if zstandard.frame_content_size(stored) != location.size_bytes:  # what it claims is what it allocates
+                return None
+            return self._decompressor.decompress(stored)
         except zstandard.ZstdError:
             return None
 

@@ -225,7 +225,7 @@ class _Cache:
         fact = self.stats.fact
         if fact.get("place") != self._place or fact.get("root") != target.root.hex():
             return False
-        return all(self.stats.blob_of(found) is not None for found in self._source.files)
+        return self.stats.knows_all(self._source.files)
 
     def remember(self, found: Found, blob: ObjectId) -> None:
         """A file was read."""

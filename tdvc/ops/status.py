@@ -13,6 +13,7 @@ from tdvc.ops.committing import staged_totals
 from tdvc.ops.diffing import DiffTotals
 from tdvc.ops.directories import DirectoryInfo, describe
 from tdvc.ops.progress import Progress, silent
+from tdvc.ops.statcache import StatCache
 from tdvc.repo.commit import read_commit
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FileChanged, Found, Skipped, read_pieces, walk
@@ -94,17 +95,21 @@ def folder_status(repository: Repository, folder: Path, *, progress: Progress = 
     result.behind = now is not None and now.root.hex() != record.root
     skipped: list[Skipped] = []
     here = walk(str(folder), skipped.append)
-    for done, found in enumerate(here):
-        if done % 5000 == 0:
-            progress("comparing", done, len(here))
-        if record.stats.blob_of(found) is None:
-            _classify(folder, found, record.stats.recorded_blob(found.path), result)
-    recorded = set(record.stats.paths())
-    result.missing = sorted(recorded.difference(found.path for found in here))
+    if not record.stats.knows_all(here):
+        _compare(folder, here, record.stats, result, progress)
     for item in skipped:
         if item.code != "skipped-hidden":
             result.problems.append(Problem(item.code, printable(item.path), f"Not looked at: {item.reason}."))
     return result
+
+
+def _compare(folder: Path, here: list[Found], stats: StatCache, result: FolderStatus, progress: Progress) -> None:
+    for done, found in enumerate(here):
+        if done % 5000 == 0:
+            progress("comparing", done, len(here))
+        if stats.blob_of(found) is None:
+            _classify(folder, found, stats.recorded_blob(found.path), result)
+    result.missing = sorted(set(stats.paths()).difference(found.path for found in here))
 
 
 def _classify(folder: Path, found: Found, recorded: bytes | None, result: FolderStatus) -> None:

@@ -238,6 +238,7 @@ class _Target:
             self._paths = Table(repository.objects, PATHS, ref.paths)
         self._rows: dict[bytes, Row] = {}
         self._held: dict[bytes, Row] = {}
+        self._arriving: set[FileId] = set()
 
     def places(self, sources: Sequence[str], label: str | None) -> list[tuple[Directory, Entry, str]]:
         """Every selected file once, with the state it was found in and its path in the destination."""
@@ -269,8 +270,8 @@ class _Target:
         return self._rows.get(path.encode())
 
     def holds(self, path: str, identity: FileId) -> bool:
-        """Whether the destination has that file already, anywhere. Raises Refused where another one is at the path."""
-        if identity in self._held:
+        """Whether the destination has that file already, or gets it, anywhere. Raises Refused where another is there."""
+        if identity in self._held or identity in self._arriving:
             self._result.already_there += 1
             return True
         if self.row(path) is not None:
@@ -279,5 +280,6 @@ class _Target:
 
     def count(self, entry: Entry) -> None:
         """A file that the destination gains."""
+        self._arriving.add(entry.state.file_id)
         self._result.files += 1
         self._result.instances += entry.state.instance_count

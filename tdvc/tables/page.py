@@ -174,7 +174,7 @@ class Page:
 
     def row(self, at: int) -> Row:
         """One row."""
-        return tuple(self.column(i)[at] for i in range(len(self._columns)))
+        return tuple([self.column(i)[at] for i in range(len(self._columns))])
 
     def differing_rows(self, other: Page) -> list[int] | None:
         """Which rows differ from those of a page with the same keys; None where the keys differ."""

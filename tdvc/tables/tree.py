@@ -122,6 +122,8 @@ class Table:
             identity, wanted = waiting.pop()
             page = self.page(identity)
             present = page.keys
+            many = page.level == 0 and 4 * len(wanted) > page.row_count
+            rows = page.rows() if many else []
             at = first = 0
             while first < len(wanted):
                 at = bisect_left(present, wanted[first], at)
@@ -131,8 +133,9 @@ class Table:
                 if page.level:
                     waiting.append((page.column(1)[at], wanted[first:last]))
                 else:
-                    row = page.row(at)
-                    found.update((key, row) for key in wanted[first:last])
+                    row = rows[at] if many else page.row(at)
+                    for key in wanted[first:last]:
+                        found[key] = row
                 first = last
         return found
 

@@ -202,7 +202,7 @@ def test_show_a_directory_and_a_commit(labelled):
     commit = labelled("show", "Pets@").out.splitlines()
     assert commit[0] == shown[1]
     assert commit[-1] == "    First photos"
-    labelled("snapshot", "v1")
+    labelled("snapshot", "Pets", "v1")
     assert labelled("show", "v1").out.startswith("Snapshot   v1\n")
 
 
@@ -453,16 +453,16 @@ def test_diff_of_revisions_and_paths(edited):
 
 
 def test_snapshots(labelled):
-    ran = labelled("snapshot", "v1", "-m", "For training")
+    ran = labelled("snapshot", "Pets", "v1", "-m", "For training")
     assert steady(ran.out) == (
         "Snapshot v1: Pets ID (3 files, 0 instances)\nWhat is staged is not in it: a snapshot holds the last commit.\n"
     )
-    assert labelled("snapshot", "v1").code == 1
+    assert labelled("snapshot", "Pets", "v1").code == 1
     assert steady(labelled("snapshots").out) == "v1  Pets  ID  MOMENT  3 files  0 instances  For training\n"
     expected = {"name", "directory", "commit", "root", "author", "time", "message", "counts"}
     assert keys(labelled("snapshots", "--json")) == expected
     expected = {"name", "directory", "commit", "root", "counts", "staged_edits_left_out", "operation"}
-    assert keys(labelled("snapshot", "v2", "--json")) == expected
+    assert keys(labelled("snapshot", "Pets", "v2", "--json")) == expected
 
 
 def test_no_snapshots(pets):

@@ -70,7 +70,7 @@ def test_help_lists_each_command_with_the_first_sentence_of_its_own_help(tdvc):
 
 def test_every_command_prints_json_but_those_that_print_bytes_or_text():
     without = {words for words, command in commands().items() if not any("--json" in p.opts for p in command.params)}
-    assert without == {("cat",), ("completion",), ("help",)}
+    assert without == {("cat",), ("completion",), ("demo",), ("help",)}
 
 
 def test_what_deletes_can_be_tried_first():
@@ -103,7 +103,7 @@ def test_completion_script(tdvc, shell):
 
 
 def test_completion_knows_commands_directories_and_snapshots(pets, tmp_path):
-    pets("snapshot", "Pets-v1")
+    pets("snapshot", "Pets", "Pets-v1")
 
     def completed(*words):
         environment = {"_TDVC_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": "2"}
