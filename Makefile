@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(RUN) tdvc demo demo
 
 test: $(VENV)/installed-dev
-	$(RUN) pytest -q -n auto --maxprocesses 8
+	$(RUN) pytest -n auto --maxprocesses 8
 
 lint: $(VENV)/installed-dev
 	$(RUN) ruff check

@@ -1,8 +1,9 @@
-"""Writes the two pages of the documentation that are pure functions of the code: `cli.md` and `errors.md`.
+"""Writes what in the documentation is a function of the code.
 
     python docs/generate.py     the same as `make docs`
 
-The tests call `PAGES` and compare, so a page that fell behind fails the build. Commands are rendered from click's own
+The pages in `PAGES` are written whole, the terminal sessions of the pages in `SESSIONS` run anew (see `consoles`).
+The tests do the same and compare, so a page that fell behind fails the build. Commands are rendered from click's own
 objects and not from its help text, whose layout differs between its versions.
 """
 
@@ -10,16 +11,21 @@ from __future__ import annotations
 
 import ast
 import inspect
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from consoles import refreshed
 
 import tdvc
 from tdvc import errors
 from tdvc.cli.main import COMMANDS
 from tdvc.cli.main import tdvc as program
+from tdvc.formats import FORMATS, WRITABLE
 from tdvc.model.problems import PROBLEMS
+from tdvc.ops import annotate
+from tdvc.ops.sample import make_sample
 
 HERE = Path(__file__).parent
 
@@ -84,6 +90,14 @@ A **problem** is one thing wrong with one record. It never stops a batch: the co
 exit code 3 where something was left out or is wrong (severity `error`), 0 where it is only worth knowing (`warning`).
 """
 
+FORMATS_HEAD = """# Formats
+
+<!-- Written by docs/generate.py from the modules in tdvc/formats; edit those and run `make docs`. -->
+
+`tdvc import` finds out which one a source is; `--format` says so where it can't. What is left out of an import, and
+why, is listed with one of the [problem codes](errors.md#problem-codes).
+"""
+
 
 def cli_page() -> str:
     """The reference of all commands, by section."""
@@ -102,15 +116,14 @@ def _command(title: str, command: click.Command) -> Iterator[str]:
     arguments = [found for found in command.params if isinstance(found, click.Argument)]
     yield f"### {title}\n"
     yield from _help(command.help or "")
-    if isinstance(command, click.Group):
-        for name, below in sorted(command.commands.items()):
-            yield from _command(f"{title} {name}", below)
-        return
     yield f"```\n{' '.join([title, '[OPTIONS]', *map(_argument, arguments)])}\n```\n"
     yield from _options(command)
     examples = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     if examples:
-        yield "```console\n" + "\n".join(f"$ {example}" for example in examples) + "\n```\n"
+        yield "```sh\n" + "\n".join(examples) + "\n```\n"
+    if isinstance(command, click.Group):
+        for name, below in sorted(command.commands.items()):
+            yield from _command(f"{title} {name}", below)
 
 
 def _help(text: str) -> Iterator[str]:
@@ -188,10 +201,41 @@ def _texts(node: ast.expr) -> list[str]:
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page}
+def formats_page() -> str:
+    """Every annotation format, told by its module."""
+    lines = [FORMATS_HEAD]
+    for name, reader in sorted(FORMATS.items()):
+        lines.append(f"## {reader.TITLE}: `{name}`\n")
+        lines.append(inspect.cleandoc(_doc(reader)) + "\n")
+        losses = "; ".join(reader.LOSES) or "nothing"
+        written = "Read and written." if name in WRITABLE else "Read only, so far."
+        lines.append(f"{written} What tdvc knows and the format can't carry: {losses}.\n")
+    lines.append("## Edits\n")
+    lines.append(inspect.cleandoc(_doc(annotate)) + "\n")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _doc(module: object) -> str:
+    return module.__doc__ or ""
+
+
+SESSIONS = ("../README.md", "tutorial.md")
+"""Pages with terminal sessions."""
+
+PAGES = {"cli.md": cli_page, "errors.md": errors_page, "formats.md": formats_page}
 """File name to the function that makes its text."""
+
+
+def refresh_sessions(file: Path) -> str:
+    """The text of a page with the terminal sessions in it as they run now."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        make_sample(folder / "demo")
+        return refreshed(file.read_text(encoding="utf-8"), folder)
 
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (HERE / name).write_text(page(), encoding="utf-8")
+    for name in SESSIONS:
+        (HERE / name).write_text(refresh_sessions(HERE / name), encoding="utf-8")

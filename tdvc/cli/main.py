@@ -176,9 +176,10 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
+        sys.stderr.flush()
     except OSError:
         _drop_output()
-    sys.exit(code)
+    os._exit(code)  # everything is written: taking the interpreter down would only free objects one by one
 
 
 def main(arguments: Sequence[str]) -> int:

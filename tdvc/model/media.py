@@ -68,7 +68,7 @@ def _expected(path: str) -> str | None:
     return _BY_EXTENSION.get(os.path.splitext(path)[1].lower())
 
 
-def picture_problem(path: str, found: str, size_bytes: int, tail: bytes) -> str | None:
+def picture_problem(path: str, found: str, size_bytes: int, tail: bytes | memoryview) -> str | None:
     """What is plainly wrong with a file that calls itself a picture, as the end of a sentence; else None.
 
     Args:
@@ -78,9 +78,9 @@ def picture_problem(path: str, found: str, size_bytes: int, tail: bytes) -> str 
         tail: its last bytes, up to `TAIL_BYTES`.
     """
     if found == "image/jpeg":
-        return None if b"\xff\xd9" in tail else "has no end: it was cut short"
+        return None if tail[-2:] == b"\xff\xd9" or b"\xff\xd9" in bytes(tail) else "has no end: it was cut short"
     if found == "image/png":
-        return None if b"IEND" in tail else "has no end: it was cut short"
+        return None if b"IEND" in bytes(tail) else "has no end: it was cut short"
     expected = _expected(path)
     if expected is None or not expected.startswith("image/"):
         return None

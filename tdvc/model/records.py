@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -50,6 +50,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     sequence: str | None = None
     source: str | None = None
     type: str
+
+    def __repr__(self) -> str:
+        return f"<Instance {self.instance_id[:8]} {self.label!r} {self.type} {bytes(self.geometry)[:60].decode()}>"
 
     @property
     def coordinates(self) -> Any:
@@ -240,11 +243,27 @@ def same_instance(a: Instance, b: Instance) -> bool:
     return True
 
 
-def keep_spelling(before: Sequence[Instance], after: Iterable[Instance]) -> list[Instance]:
-    """`after`, with every instance that differs from its former self in spelling alone put back as it was."""
+class Revision(NamedTuple):
+    """What becomes of an instance set: the instances it has now, and how many of them are new, changed or gone."""
+
+    instances: list[Instance]
+    added: int
+    changed: int
+    removed: int
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+def revise(before: Sequence[Instance], after: Iterable[Instance]) -> Revision:
+    """Put `after` in place of `before`; an instance that differs in the spelling of numbers alone stays as it was."""
     known = {instance.instance_id: instance for instance in before}
-    kept = []
+    instances = []
+    kept = changed = 0
     for instance in after:
         former = known.get(instance.instance_id)
-        kept.append(former if former is not None and same_instance(former, instance) else instance)
-    return kept
+        same = former is not None and same_instance(former, instance)
+        kept += former is not None
+        changed += former is not None and not same
+        instances.append(former if same and former is not None else instance)
+    return Revision(instances, len(instances) - kept, changed, len(known) - kept)

@@ -167,15 +167,18 @@ class PackReader:
     def _read_entries(self, first: int, last: int) -> bytes:
         if self._whole is not None:
             return self._whole[first * _ENTRY.size : last * _ENTRY.size]
-        return self._storage.read_range(
-            self.name, self._entries_offset + first * _ENTRY.size, (last - first) * _ENTRY.size
-        )
+        length = (last - first) * _ENTRY.size
+        entries = self._storage.read_range(self.name, self._entries_offset + first * _ENTRY.size, length)
+        if len(entries) != length:
+            raise damaged(self.name, "was cut short")
+        return entries
 
     def _bucket(self, first_byte: int) -> bytes:
         """The entries of ids that begin with a byte."""
         bucket = self._cache.get((self.name, first_byte))
         if bucket is None:
-            bucket = self._read_entries(self._fan_out[first_byte], self._fan_out[first_byte + 1])
+            first, last = self._fan_out[first_byte], self._fan_out[first_byte + 1]
+            bucket = self._read_entries(first, last)
             self._cache.keep((self.name, first_byte), bucket)
         return bucket
 

@@ -76,6 +76,11 @@ class ObjectStore:
         self._listed = True
         return changed
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no pack to look into."""
+        return self._listed and not self._newest_first
+
     def _pack(self, name: str) -> PackReader | None:
         pack = self._packs.get(name)
         if pack is None and name not in self._unreadable:
@@ -92,16 +97,26 @@ class ObjectStore:
         if not self._listed:
             self.refresh()
         last = self._last_hit
-        if last is not None and (location := last.find(kind, identity)):
+        if last is not None and (location := self._find(last, kind, identity)):
             yield location
         for name in self._newest_first:
             pack = self._packs.get(name) or self._pack(name)
             if pack is None or pack is last:
                 continue
-            location = pack.find(kind, identity)
+            location = self._find(pack, kind, identity)
             if location:
                 self._last_hit = pack
                 yield location
+
+    def _find(self, pack: PackReader, kind: Kind, identity: ObjectId) -> Location | None:
+        """Where a pack has the object. What is wrong with one pack never hides the copy in another."""
+        try:
+            return pack.find(kind, identity)
+        except Corruption as error:
+            self._unreadable[pack.name] = error
+        except FileNotFoundError:
+            self._packs.pop(pack.name, None)
+        return None
 
     def contains(self, kind: Kind, identity: ObjectId) -> bool:
         """Whether some copy of the object is listed; it is not read."""
@@ -248,6 +263,8 @@ class ObjectWriter:
             self._append(kind, identity, content)
 
     def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> bool:
+        if self._store.is_empty:
+            return False
         return any(self._store._decode(location) == content for location in self._store._locations(kind, identity))
 
     def _append(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:

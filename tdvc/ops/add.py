@@ -20,7 +20,7 @@ from tdvc.errors import NotFound, Usage
 from tdvc.ids import ObjectId
 from tdvc.model.problems import Problem
 from tdvc.names import check_path, folding_key, printable
-from tdvc.ops.intake import Arrived, Arriving, take_in
+from tdvc.ops.intake import Arrived, Arriving, covers, take_in
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.statcache import RECORD_FILE, StatCache
 from tdvc.repo.directory import Directory
@@ -152,12 +152,14 @@ def _bring_back(
     here = walk(str(folder), lambda skipped: _note(skipped, result), ignore_of(folder))
     edits = BringBack(repository, target, folder)
     with repository.transaction(_title("add", [folder], target.name)) as edit:
-        edits.note(edit, here, sync=sync, progress=progress)
+        edits.note(edit, here, list(result.problems), sync=sync, progress=progress)
         result.new_blob_bytes = edit.writer.new_blob_bytes
         if dry_run:
             edit.discard()
         else:
             result.operation = edit.publish()
+    if not dry_run:
+        edits.settle(repository, edit.view, result.operation)
     result.added_files, result.replaced_files = edits.added_files, edits.replaced_files
     result.unchanged_files, result.removed_files = edits.unchanged_files, edits.removed_files
     result.annotated_files = edits.files
@@ -282,9 +284,9 @@ def place_files(
 
 def _remove_gone(edit: Transaction, target: Directory, source: _Source, result: AddResult) -> None:
     here = {source.prefix + found.path for found in source.files}
-    unread = {source.prefix + problem.place for problem in result.problems if problem.dropped_files}
+    unread = [problem.place for problem in result.problems if problem.dropped_files]
     for entry in target.entries(source.prefix):
-        if entry.path not in here and printable(entry.path) not in unread:
+        if entry.path not in here and not covers(unread, entry.path.removeprefix(source.prefix)):
             edit.take_out(target.name, entry.path)
             result.removed_files += 1
 

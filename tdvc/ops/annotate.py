@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from tdvc.errors import FormatError, NotFound, SchemaError, TdvcError
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
-from tdvc.model.records import RAW_FIELDS, Instance, fields_of, keep_spelling, make_instance
+from tdvc.model.records import RAW_FIELDS, Instance, fields_of, make_instance, revise
 from tdvc.names import printable
 from tdvc.ops.select import matching, with_label
 from tdvc.repo.directory import Directory
@@ -161,19 +161,14 @@ def write_instances(
     edit: Transaction, entry: Entry, before: Sequence[Instance], after: Iterable[Instance], result: Any
 ) -> None:
     """Note a file's new instances and count what they change; spelling of numbers alone changes nothing."""
-    old = {instance.instance_id: instance for instance in before}
-    new = keep_spelling(before, after)
-    kept = [instance for instance in new if instance.instance_id in old]
-    changed = sum(instance is not old[instance.instance_id] for instance in kept)
-    added, removed = len(new) - len(kept), len(old) - len(kept)
-    if not (changed or added or removed):
-        return
-    result.files += 1
-    result.added_instances += added
-    result.changed_instances += changed
-    result.removed_instances += removed
-    identity, count = edit.write_instances(new)
-    edit.set_state(entry.state._replace(instances=identity, instance_count=count))
+    revision = revise(before, after)
+    if revision:
+        result.files += 1
+        result.added_instances += revision.added
+        result.changed_instances += revision.changed
+        result.removed_instances += revision.removed
+        identity, count = edit.write_instances(revision.instances)
+        edit.set_state(entry.state._replace(instances=identity, instance_count=count))
 
 
 class _Edit:

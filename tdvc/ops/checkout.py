@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tdvc.errors import Corruption, NotFound, Refused, Usage
+from tdvc.errors import Corruption, Refused, Usage
 from tdvc.formats import tdvc_jsonl
 from tdvc.formats.base import FileRecord
 from tdvc.ids import ObjectId
@@ -30,6 +31,7 @@ from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.names import folding_key, path_problem, printable
 from tdvc.objects.store import LARGE_BYTES
+from tdvc.ops.checkoutrecord import ANNOTATION_FILES, CheckoutRecord, checkout_record, edited_annotation_files
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.select import matching, with_label
 from tdvc.ops.statcache import RECORD_FILE, StatCache
@@ -39,7 +41,6 @@ from tdvc.repo.entry import Entry
 from tdvc.repo.repository import FOLDER, Repository
 from tdvc.storage.folder import FileChanged, FolderWriter, Found, read_pieces
 
-ANNOTATION_FILES = ("instances.jsonl", "schema.json", "SHA256SUMS")
 _BATCH_FILES = 64
 _FILES_WORTH_WORKERS = 1000
 LINK_MODES = ("auto", "reflink", "hardlink", "copy")
@@ -66,86 +67,6 @@ class CheckoutResult:
     removed_files: int = 0
     written_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class CheckoutRecord:
-    """What `.tdvc-checkout` says.
-
-    Attributes:
-        revision: what was asked for.
-        directory: the directory it belongs to.
-        root: id of the state, in hexadecimal.
-        finished: whether the checkout came to its end.
-        narrowed: whether only some of the files were asked for.
-        stats: the look of every file that was written.
-    """
-
-    revision: str
-    directory: str
-    root: str
-    schema: str
-    finished: bool
-    narrowed: bool
-    stats: StatCache
-
-    def encode(self) -> bytes:
-        """The bytes of the record."""
-        self.stats.fact = {
-            "directory": self.directory,
-            "finished": self.finished,
-            "narrowed": self.narrowed,
-            "revision": self.revision,
-            "root": self.root,
-            "schema": self.schema,
-        }
-        return self.stats.encode()
-
-    def base(self, repository: Repository) -> Directory:
-        """The state that was checked out. Raises Corruption where this repository does not have it."""
-        root, schema = ObjectId(bytes.fromhex(self.root)), ObjectId(bytes.fromhex(self.schema))
-        return Directory(repository.objects, name=self.directory, root=root, schema_id=schema, title=self.revision)
-
-    def state_now(self, repository: Repository) -> Directory | None:
-        """What the revision means by now; None where it means nothing any more."""
-        try:
-            return repository[self.revision]
-        except (NotFound, Usage):
-            return None
-
-
-def read_record(folder: Path) -> CheckoutRecord:
-    """The record of a checked-out folder. Raises NotFound (source-not-found) where there is none."""
-    record = checkout_record(folder)
-    if record is None:
-        raise NotFound(
-            "source-not-found",
-            f"{str(folder)!r} is not a folder that tdvc checked out.",
-            hint="tdvc checkout REV FOLDER makes one.",
-            path=str(folder),
-        )
-    return record
-
-
-def checkout_record(folder: Path) -> CheckoutRecord | None:
-    """The record of a checked-out folder; None where there is none."""
-    place = folder / RECORD_FILE
-    if place.is_symlink() or not place.is_file():
-        return None
-    stats = StatCache.decode(place.read_bytes())
-    fact: dict[str, Any] = stats.fact
-    try:
-        return CheckoutRecord(
-            revision=str(fact["revision"]),
-            directory=str(fact["directory"]),
-            root=str(fact["root"]),
-            schema=str(fact["schema"]),
-            finished=bool(fact["finished"]),
-            narrowed=bool(fact["narrowed"]),
-            stats=stats,
-        )
-    except KeyError:
-        return None
 
 
 def checkout(
@@ -191,7 +112,12 @@ def checkout(
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to happen in the folder."""
+    """What is to happen in the folder.
+
+    Attributes:
+        stats: the look of the files that stay as they are.
+        standing: the look of every file of ours that stands there before anything happens.
+    """
 
     revision: str
     folder: Path
@@ -200,6 +126,7 @@ class _Plan:
     gone: list[str]
     stats: StatCache
     unchanged: int
+    standing: StatCache = field(default_factory=StatCache)
     narrowed: bool = False
 
     def expected(self) -> CheckoutResult:
@@ -215,7 +142,7 @@ class _Plan:
 def _plan(state: Directory, entries: list[Entry], folder: Path, *, update: bool) -> _Plan:
     """Find out what must be written, and refuse before anything is where something is in the way."""
     _refuse_unwritable(entries)
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise Refused("checkout-in-the-way", f"{str(folder)!r} is not a folder.", path=str(folder))
     if (folder / FOLDER).exists():
         raise Refused("checkout-in-the-way", f"{str(folder)!r} holds a repository.", hint="Choose another folder.")
@@ -243,25 +170,32 @@ def _plan_over(state: Directory, entries: list[Entry], folder: Path, record: Che
     writer = FolderWriter(str(folder))
     edited = []
     write = []
-    stats = StatCache()
+    stats, standing = StatCache(), StatCache()
     try:
         for entry in entries:
             found = writer.look(entry.path)
             held = _blob_at(folder, found, record) if found is not None else None
             if found is not None and held == entry.state.blob:
                 stats.remember(found, entry.state.blob)
+                standing.remember(found, entry.state.blob)
                 continue
             recorded = record.stats.recorded_blob(entry.path)
-            ours = held is not None and held == recorded
             cut_short = not record.finished and recorded is None and _is_cut_short(state, entry, folder, found)
-            if found is not None and not (ours or cut_short):
+            if found is not None and recorded is not None and held == recorded:
+                standing.remember(found, recorded)
+            elif found is not None and not cut_short:
                 edited.append(entry.path)
             write.append(entry)
         wanted = {entry.path for entry in entries}.union(ANNOTATION_FILES)
         gone: list[str] = []
-        for path in record.stats.paths() if update else ():
+        for path in record.stats.paths() if update or not record.finished else ():
             if path not in wanted and (found := writer.look(path)) is not None:
-                (gone if _blob_at(folder, found, record) == record.stats.recorded_blob(path) else edited).append(path)
+                recorded = record.stats.recorded_blob(path)
+                if recorded is not None and _blob_at(folder, found, record) == recorded:
+                    standing.remember(found, recorded)
+                    gone.append(path)
+                else:
+                    edited.append(path)
     finally:
         writer.close()
     annotations = edited_annotation_files(folder, record)
@@ -275,18 +209,7 @@ def _plan_over(state: Directory, entries: list[Entry], folder: Path, record: Che
             hint=f"tdvc add {folder} -d {record.directory} brings edits back; or check out into a new folder.",
             paths=edited,
         )
-    return _Plan(state.title, folder, entries, write, gone, stats, len(entries) - len(write))
-
-
-def edited_annotation_files(folder: Path, record: CheckoutRecord) -> list[str]:
-    """Those of the annotation files beside the pictures that are not as they were written."""
-    edited = []
-    for name in ANNOTATION_FILES:
-        recorded = record.stats.recorded_blob(name)
-        place = folder / name
-        if recorded is not None and place.is_file() and hashlib.sha256(place.read_bytes()).digest() != recorded:
-            edited.append(name)
-    return edited
+    return _Plan(state.title, folder, entries, write, gone, stats, len(entries) - len(write), standing)
 
 
 def _blob_at(folder: Path, found: Found, record: CheckoutRecord) -> bytes | None:
@@ -315,7 +238,7 @@ def _is_cut_short(state: Directory, entry: Entry, folder: Path, found: Found | N
 def _refuse_unwritable(entries: list[Entry]) -> None:
     for entry in entries:
         problem = path_problem(entry.path)
-        if problem is None and entry.path.partition("/")[0] in ANNOTATION_FILES:
+        if problem is None and entry.path.partition("/")[0] in (*ANNOTATION_FILES, RECORD_FILE):
             problem = "is the name of a file that checkout writes itself"
         if problem:
             raise Refused("checkout-in-the-way", f"The path {entry.path!r} {problem}.", path=entry.path)
@@ -368,7 +291,7 @@ class _Checkout:
     def run(self) -> CheckoutResult:
         try:
             _refuse_folding(self._plan.folder, self._plan.entries)
-            self._writer.write(RECORD_FILE, [self._record.encode()])
+            self._writer.write(RECORD_FILE, [replace(self._record, stats=self._plan.standing).encode()])
             self._write_files()
             for path in self._plan.gone:
                 self._writer.remove(path)

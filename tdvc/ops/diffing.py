@@ -14,13 +14,10 @@ from typing import Any
 
 from tdvc.model import geometry, numbers
 from tdvc.model.records import Instance, same_instance
-from tdvc.objects.store import ObjectStore
 from tdvc.ops.select import path_filter
-from tdvc.repo.directory import Directory, read_instances
-from tdvc.repo.entry import FILES, FileState, state_of
+from tdvc.repo.directory import Directory, nothing, read_instances
+from tdvc.repo.entry import FileState, state_of
 from tdvc.repo.repository import Repository
-from tdvc.storage.base import MemoryStorage
-from tdvc.tables.edit import empty
 from tdvc.tables.page import Row
 from tdvc.tables.rowdiff import diff_rows
 
@@ -310,15 +307,4 @@ def last_commit_state(repository: Repository, name: str) -> Directory:
     view = repository.view
     if view.directories[name].commit is not None:
         return repository[f"{name}@"]
-    return empty_state(repository, name)
-
-
-def empty_state(repository: Repository, name: str) -> Directory:
-    """The state of a directory that holds nothing."""
-    nothing = MemoryStorage()
-    with ObjectStore(nothing).writer() as writer:
-        root = empty(writer, FILES)
-        writer.publish()
-    return Directory(
-        ObjectStore(nothing), name=name, root=root, schema_id=repository.view.schema, title=f"{name}@ (no commit)"
-    )
+    return nothing(name, view.schema)

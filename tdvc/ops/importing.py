@@ -20,7 +20,7 @@ from tdvc.formats.base import FileRecord, Format, Reconciliation
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
-from tdvc.model.records import Instance, keep_spelling
+from tdvc.model.records import Instance, revise
 from tdvc.names import check_path, path_problem, printable
 from tdvc.ops.intake import Arrived, Arriving, take_in
 from tdvc.ops.progress import Progress, silent
@@ -217,16 +217,13 @@ class _Import:
         if not (record.instances or record.properties or record.complete is not None):
             return state
         before = read_instances(self._edit.writer, state)
-        after = keep_spelling(before, self._merged(record, before))
-        old = {instance.instance_id: instance for instance in before}
-        kept = [instance for instance in after if instance.instance_id in old]
-        changed = sum(instance is not old[instance.instance_id] for instance in kept)
-        self._result.added_instances += len(after) - len(kept)
-        self._result.removed_instances += len(old) - len(kept)
-        self._result.changed_instances += changed
-        if changed or len(after) != len(kept) or len(old) != len(kept):
+        revision = revise(before, self._merged(record, before))
+        if revision:
             self._result.annotated_files += 1
-            identity, count = self._edit.write_instances(after)
+            self._result.added_instances += revision.added
+            self._result.changed_instances += revision.changed
+            self._result.removed_instances += revision.removed
+            identity, count = self._edit.write_instances(revision.instances)
             state = state._replace(instances=identity, instance_count=count)
         if record.complete is not None and record.complete != bool(state.complete):
             schema = self._edit.schema_id() if record.complete else NO_ID

@@ -47,6 +47,12 @@ class Arrived(NamedTuple):
     media_type: bytes
 
 
+def covers(places: Iterable[str], path: str) -> bool:
+    """Whether one of `places`, as problems spell them, is a path or a folder above it."""
+    shown = printable(path)
+    return any(place in (shown, ".") or shown.startswith(f"{place}/") for place in places)
+
+
 def take_in(
     writer: ObjectWriter, files: Iterable[Arriving], report: Callable[[Problem], None], progress: Progress
 ) -> Iterator[Arrived]:
@@ -118,7 +124,7 @@ class _Intake:
     def __init__(self, writer: ObjectWriter, report: Callable[[Problem], None]) -> None:
         self._writer = writer
         self._report = report
-        self._types: dict[tuple[bytes, str], bytes] = {}
+        self._types: dict[tuple[bytes, str], str] = {}
 
     def take_batch(self, batch: list[Arriving], ids: Sequence[bytes | None], view: memoryview) -> Iterator[Arrived]:
         at = 0
@@ -176,9 +182,9 @@ class _Intake:
         key = (head[:12], path[-5:])
         kind = self._types.get(key)
         if kind is None:
-            kind = self._types[key] = media_type(head, path).encode()
-        problem = picture_problem(path, kind.decode(), file.found.size_bytes, bytes(tail))
+            kind = self._types[key] = media_type(head, path)
+        problem = picture_problem(path, kind, file.found.size_bytes, tail)
         if problem:
             message = f"It {problem}; stored as it is."
             self._report(Problem("picture-unreadable", printable(path), message, severity="warning"))
-        return Arrived(path, file.found, blob, kind)
+        return Arrived(path, file.found, blob, kind.encode())

@@ -80,6 +80,10 @@ class StatCache:
         """A file's content is known."""
         self._known[found.path] = (found, blob)
 
+    def forget(self, path: str) -> None:
+        """A file is gone."""
+        self._known.pop(path, None)
+
     def encode(self, read_since_ns: int | None = None) -> bytes:
         """The bytes of the cache; files that changed less than a moment before `read_since_ns` are left out."""
         limit = (time.time_ns() if read_since_ns is None else read_since_ns) - GRANULARITY_NS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tdvc.model.problems import Problem
 from tdvc.names import printable
-from tdvc.ops.checkout import ANNOTATION_FILES, read_record
+from tdvc.ops.checkoutrecord import ANNOTATION_FILES, read_record
 from tdvc.ops.committing import staged_totals
 from tdvc.ops.diffing import DiffTotals
 from tdvc.ops.directories import DirectoryInfo, describe

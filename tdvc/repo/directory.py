@@ -13,6 +13,8 @@ from tdvc.model.schema import Schema, decode_schema
 from tdvc.objects.store import ObjectStore, ReadableObjects
 from tdvc.repo.commit import malformed
 from tdvc.repo.entry import FILES, Entry, FileState, entry_of
+from tdvc.storage.base import MemoryStorage
+from tdvc.tables.edit import empty
 from tdvc.tables.tree import Table, page_totals
 
 
@@ -144,6 +146,15 @@ class Directory:
     def instances(self, entry: Entry) -> list[Instance]:
         """The instances of an entry, ordered by id. Raises Corruption."""
         return read_instances(self.objects, entry.state)
+
+
+def nothing(name: str, schema_id: ObjectId) -> Directory:
+    """The state of a directory before its first commit: no file."""
+    storage = MemoryStorage()
+    with ObjectStore(storage).writer() as writer:
+        root = empty(writer, FILES)
+        writer.publish()
+    return Directory(ObjectStore(storage), name=name, root=root, schema_id=schema_id, title=f"{name}@ (no commit)")
 
 
 def counts_of(table: Table) -> Counts:

@@ -28,7 +28,7 @@ from tdvc.repo.revision import resolve
 from tdvc.repo.transaction import Transaction
 from tdvc.repo.view import DirectoryRef, Operation, View, read_operation, read_view
 from tdvc.storage.base import Storage
-from tdvc.storage.local import LocalStorage
+from tdvc.storage.local import LocalStorage, explained
 from tdvc.tables.edit import empty
 
 FOLDER = ".tdvc"
@@ -60,9 +60,10 @@ class Repository:
             Refused: repository-exists.
         """
         folder = path / FOLDER
-        if folder.is_symlink() or (folder.exists() and _formatted(folder)):
-            raise Refused("repository-exists", f"There is a repository in {path} already.", path=str(path))
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink() or folder.is_file() or _formatted(folder):
+            raise _exists_already(path)
+        with explained(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
         repository = cls(LocalStorage(folder, durable=durable), author=author, path=path)
         repository.start(directory)
         return repository
@@ -78,6 +79,8 @@ class Repository:
             identity = writer.put(Kind.OPERATION, operation.encode())
             writer.publish()
             with self.storage.lock(30.0):
+                if "format" in self.storage.names(""):
+                    raise _exists_already(self.path)
                 oplog.move_head(self.storage, oplog.heads(self.storage), identity)
                 self.storage.create("format", FORMAT)
 
@@ -156,6 +159,10 @@ class Repository:
     def transaction(self, why: str) -> Transaction:
         """Begin to change something; `why` goes into the list of operations."""
         return Transaction(self, why)
+
+
+def _exists_already(path: Path | None) -> Refused:
+    return Refused("repository-exists", f"There is a repository in {path} already.", path=str(path))
 
 
 def _formatted(folder: Path) -> bool:

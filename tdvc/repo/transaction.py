@@ -21,12 +21,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tdvc.errors import Conflict, NotFound, Refused
-from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_id
-from tdvc.model.records import Instance, encode_set
+from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_ids
+from tdvc.model.records import Instance, encode_set, revise
 from tdvc.names import check_name, check_path
 from tdvc.repo import oplog
 from tdvc.repo.commit import Commit, Snapshot, utc_now
-from tdvc.repo.directory import read_schema
+from tdvc.repo.directory import File, read_schema
 from tdvc.repo.entry import FILES, PATHS, FileState, state_of
 from tdvc.repo.view import DirectoryRef, Operation, View, read_view
 from tdvc.tables.edit import edit, empty
@@ -85,14 +85,15 @@ class Transaction:
     def fresh_ids(self, directory: str, files: Iterable[tuple[str, ObjectId]]) -> list[FileId]:
         """Ids for new files given as (path, blob): derived from where they first appear, and not in use."""
         files = list(files)
-        identities = [file_id(directory, path, blob) for path, blob in files]
+        identities = file_ids(directory, files)
         taken = self._in_use(identities) | self._new
         counter = 0
         while clashing := [i for i, identity in enumerate(identities) if identity in taken]:
             counter += 1
-            for i in clashing:
-                identities[i] = file_id(directory, files[i][0], files[i][1], counter)
-            taken |= self._in_use([identities[i] for i in clashing])
+            again = file_ids(directory, [files[i] for i in clashing], counter)
+            for i, identity in zip(clashing, again, strict=True):
+                identities[i] = identity
+            taken |= self._in_use(again)
         return identities
 
     def _in_use(self, identities: list[FileId]) -> set[FileId]:
@@ -124,6 +125,21 @@ class Transaction:
     def set_state(self, state: FileState) -> None:
         """A file's new state, in every directory that holds it."""
         self._states[state.file_id] = state
+
+    def add_bytes(self, directory: str, path: str, content: bytes, media_type: str = "") -> FileState:
+        """A new file at a path, with these bytes; returns its state."""
+        blob = self.writer.put(Kind.BLOB, content)
+        (identity,) = self.fresh_ids(directory, [(path, blob)])
+        state = FileState(identity, blob, len(content), media_type=media_type.encode())
+        self.put(directory, path, state)
+        return state
+
+    def annotate(self, file: File, instances: Iterable[Instance]) -> None:
+        """A file gets other instances, in every directory that holds it; spelling of numbers alone is no change."""
+        revision = revise(file.instances, instances)
+        if revision:
+            identity, count = self.write_instances(revision.instances)
+            self.set_state(file.state._replace(instances=identity, instance_count=count))
 
     def write_instances(self, instances: Iterable[Instance]) -> tuple[ObjectId, int]:
         """Store an instance set; returns its id and how many are in it. Their labels are learned."""
@@ -338,17 +354,14 @@ class Transaction:
                 continue
             if identity not in states:
                 raise NotFound("file-not-found", f"The file for {path.decode()!r} is gone.", path=path.decode())
+            if twice := paths.get(identity):
+                raise _held_already(name, twice[1])
             rows[path] = (path, *states[identity])
             paths[identity] = (identity, path)
         present = self._paths(ref).get_many(i for i, row in paths.items() if row is not None)
         for _, path in present.values():
             if path not in members:
-                raise Refused(
-                    "file-exists",
-                    f"{name} has that file already, as {path.decode()!r}; a file is in a directory once.",
-                    path=path.decode(),
-                    directory=name,
-                )
+                raise _held_already(name, path)
         return rows, paths
 
     def _living_states(self, view: View, identities: Iterable[FileId]) -> dict[FileId, FileState]:
@@ -376,8 +389,9 @@ class Transaction:
         clashing = [path for path in files if rows[path] is not None]
         if table.root:
             clashing += list(table.get_many(folders - files))
-            below = table.with_prefix(path + b"/" for path in added)
-            clashing += [prefix[:-1] for prefix, row in below.items() if rows.get(row[0], row) is not None]
+            for prefix in table.with_prefix(path + b"/" for path in added):
+                if any(rows.get(row[0], row) is not None for row in table.scan(prefix=prefix)):
+                    clashing.append(prefix[:-1])
         if clashing:
             first = min(clashing).decode()
             raise Refused(
@@ -399,6 +413,8 @@ class Transaction:
         changed = self._states.keys() - self._new
         old_states, new_states = self._living_states(self.view, changed), self._living_states(now, changed)
         collisions += [i.hex() for i in sorted(changed) if old_states.get(i) != new_states.get(i)]
+        brought_in = self._living_states(now, self._new)
+        collisions += [i.hex() for i, state in brought_in.items() if state != self._states[i]]
         if collisions:
             shown = ", ".join(collisions[:_SHOWN_COLLISIONS]) + (", …" if len(collisions) > _SHOWN_COLLISIONS else "")
             raise Conflict(
@@ -421,8 +437,22 @@ class Transaction:
             if after is None or before.commit != after.commit:
                 collisions.append(name)
         collisions += [name for name in self._members if name not in self._created and name not in now.directories]
-        taken = now.snapshots.keys() | now.retired.keys() | now.directories.keys()
-        return sorted({*collisions, *(self._snapshots.keys() & taken)})
+        given = now.snapshots.keys() | now.retired.keys()
+        collisions += self._created.keys() & given
+        collisions += self._snapshots.keys() & (given | now.directories.keys())
+        current = self._current or now.current
+        if current not in self._created and (current in self._removed or current not in now.directories):
+            collisions.append(current)
+        return sorted(set(collisions))
+
+
+def _held_already(directory: str, path: bytes) -> Refused:
+    return Refused(
+        "file-exists",
+        f"{directory} has that file already, as {path.decode()!r}; a file is in a directory once.",
+        path=path.decode(),
+        directory=directory,
+    )
 
 
 def restore_view(repository: Repository, operation: Operation, view: View, base: ObjectId) -> ObjectId:

@@ -117,6 +117,8 @@ class Table:
     def seek_many(self, keys: Iterable[bytes]) -> dict[bytes, Row]:
         """For each key the first row at or after it; keys after the last row are left out."""
         found: dict[bytes, Row] = {}
+        if self.page(self.root).row_count == 0:
+            return found
         waiting = [(self.root, sorted(set(keys)))]
         while waiting:
             identity, wanted = waiting.pop()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tdvc.errors import SchemaError
 from tdvc.model import geometry, records
 from tdvc.model.numbers import Number
-from tdvc.model.records import decode_set, encode_set, instance_from_json, keep_spelling, make_instance, same_instance
+from tdvc.model.records import decode_set, encode_set, instance_from_json, make_instance, revise, same_instance
 
 ID = "0123456789abcdef" * 2
 OTHER = "f" * 32
@@ -277,12 +277,12 @@ def test_a_number_that_became_text_is_a_change():
     before = make_instance({**TAG, "attributes": {"age": 1}})
     after = make_instance({**TAG, "attributes": {"age": "1"}})
     assert not same_instance(before, after)
-    assert keep_spelling([before], [after]) == [after]
+    assert revise([before], [after]).instances == [after]
 
 
-def test_keep_spelling_puts_back_what_says_the_same():
+def test_revising_puts_back_what_says_the_same():
     before = [make_instance(BOX), make_instance({**BOX, "instance_id": OTHER})]
     respelled = make_instance({**BOX, "geometry": [1.0, 2.0, 3.0, 4.0]})
     moved = make_instance({**BOX, "instance_id": OTHER, "geometry": [1.0, 2.0, 3.0, 9.0]})
     new = make_instance({**BOX, "instance_id": "a" * 32, "geometry": [1.0, 2.0, 3.0, 4.0]})
-    assert encode_set(keep_spelling(before, [respelled, moved, new])) == encode_set([before[0], moved, new])
+    assert encode_set(revise(before, [respelled, moved, new]).instances) == encode_set([before[0], moved, new])
