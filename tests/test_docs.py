@@ -150,6 +150,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
 
 
+def test_every_environment_variable_is_documented() -> None:
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tdvc").rglob("*.py"))
+    names = set(re.findall(r"\bTDVC_[A-Z_]+\b", sources))
+    assert {name for name in names if f"`{name}`" not in text_of("cli.md")} == set()
+
+
 def test_index_links_every_page() -> None:
     index = text_of("index.md")
     assert [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index] == []

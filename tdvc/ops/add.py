@@ -16,7 +16,7 @@ from pathlib import Path
 
 import xxhash
 
-from tdvc.errors import NotFound, Usage
+from tdvc.errors import NotFound, Refused, Usage
 from tdvc.ids import ObjectId
 from tdvc.model.problems import Problem
 from tdvc.names import check_path, folding_key, printable
@@ -98,6 +98,7 @@ def add(
     Raises:
         NotFound: source-not-found, directory-not-found.
         Usage: bad-path, bad-usage.
+        Refused: file-exists, where two sources have a file at the same path; folder-in-the-way.
         Conflict: edited-both-sides, changed-meanwhile.
     """
     target = repository.directory(directory)
@@ -109,6 +110,7 @@ def add(
     if len(sources) == 1 and not at and (sources[0] / RECORD_FILE).is_file():
         return _bring_back(repository, target, sources[0], result, sync=sync, dry_run=dry_run, progress=progress)
     gathered = [_gather(source, prefix, result) for source in sources]
+    _refuse_shared_paths(gathered)
     started_ns = time.time_ns()
     caches = [_Cache(repository, source, target) for source in gathered]
     if not sync and all(cache.proves_nothing_to_do(target) for cache in caches):
@@ -185,6 +187,21 @@ def _gather(source: Path, prefix: str, result: AddResult) -> _Source:
         return _Source(str(source.parent), prefix, [], whole_folder=False)
     check_path(source.name)
     return _Source(str(source.parent), prefix, [found._replace(path=source.name)], whole_folder=False)
+
+
+def _refuse_shared_paths(sources: list[_Source]) -> None:
+    """Two files can't come to one path; better to say so than to lose one of them."""
+    taken: set[str] = set()
+    for source in sources if len(sources) > 1 else ():
+        paths = {found.path for found in source.files}
+        if shared := sorted(taken & paths):
+            raise Refused(
+                "file-exists",
+                f"Two of the sources have a file {shared[0]!r}.",
+                hint="Add them one after the other, or each with its own --at.",
+                path=source.prefix + shared[0],
+            )
+        taken |= paths
 
 
 def _note(skipped: Skipped, result: AddResult) -> None:

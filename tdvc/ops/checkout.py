@@ -18,8 +18,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -310,15 +311,15 @@ class _Checkout:
 
     def _write_files(self) -> None:
         entries = self._plan.write
-        batches = [entries[start : start + _BATCH_FILES] for start in range(0, len(entries), _BATCH_FILES)]
         workers = worker_count() if len(entries) >= _FILES_WORTH_WORKERS else 1
+        batches = _batches_apart(entries, workers)
         for batch, outcomes in zip(batches, spread(self._write_batch, batches, workers=workers), strict=True):
             for entry, outcome in zip(batch, outcomes, strict=True):
                 self._take_down(entry, outcome)
             self._done += len(batch)
             self._progress("writing", self._done, len(entries))
 
-    def _write_batch(self, batch: list[Entry], slot: int) -> list[Found | Problem]:
+    def _write_batch(self, batch: Sequence[Entry], slot: int) -> list[Found | Problem]:
         """Write files; runs in a worker where there are many."""
         del slot
         return [self._write(entry) for entry in batch]
@@ -372,6 +373,14 @@ class _Checkout:
             digest = hashlib.sha256()
             found = self._writer.write(name, _gathered(pieces, digest))
             self._record.stats.remember(found, ObjectId(digest.digest()))
+
+
+def _batches_apart(entries: Sequence[Entry], workers: int) -> list[Sequence[Entry]]:
+    """Batches, of which every worker gets a run of its own: in one folder they would wait for each other."""
+    batches = [entries[start : start + _BATCH_FILES] for start in range(0, len(entries), _BATCH_FILES)]
+    share = -(-len(batches) // workers)
+    runs = [batches[start : start + share] for start in range(0, len(batches), share)]
+    return [batch for turn in zip_longest(*runs) for batch in turn if batch is not None]
 
 
 def _gathered(pieces: Iterable[bytes], digest: Any) -> Iterator[bytes]:

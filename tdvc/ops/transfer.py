@@ -270,7 +270,7 @@ class _Target:
         return self._rows.get(path.encode())
 
     def holds(self, path: str, identity: FileId) -> bool:
-        """Whether the destination has that file already, or gets it, anywhere. Raises Refused where another is there."""
+        """Whether the destination has or gets that file, anywhere. Raises Refused where another is at the path."""
         if identity in self._held or identity in self._arriving:
             self._result.already_there += 1
             return True

@@ -79,10 +79,17 @@ class Repository:
             identity = writer.put(Kind.OPERATION, operation.encode())
             writer.publish()
             with self.storage.lock(30.0):
-                if "format" in self.storage.names(""):
+                if self._has_format():
                     raise _exists_already(self.path)
                 oplog.move_head(self.storage, oplog.heads(self.storage), identity)
                 self.storage.create("format", FORMAT)
+
+    def _has_format(self) -> bool:
+        try:
+            self.storage.size("format")
+        except FileNotFoundError:
+            return False
+        return True
 
     @classmethod
     def open(cls, path: Path, *, author: str, durable: bool = True) -> Repository:

@@ -7,7 +7,7 @@
     v1                    a snapshot
     3f2a9c1               a commit, by at least 7 digits of its id
 
-`REV:PATH` and `REV:GLOB` name files in it: names never hold a colon, so the first one separates.
+`REV:PATH` and `REV:GLOB` name files in it: names never hold a colon, so the first one outside of `@{}` separates.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Selector(NamedTuple):
 
 def parse_selector(text: str) -> Selector:
     """Split `REV[:PATH-or-glob]`."""
-    revision, _, pattern = text.partition(":")
-    return Selector(revision, pattern)
+    time_ends = text.find("}") if "@{" in text.partition(":")[0] else -1
+    before, _, pattern = text[time_ends + 1 :].partition(":")
+    return Selector(text[: time_ends + 1] + before, pattern)
 
 
 def resolve(objects: ObjectStore, view: View, text: str) -> Directory:

@@ -224,7 +224,7 @@ with repository.transaction("add") as edit:
         edit.add_bytes("Main", f"b\\u00fcro/{number}-\\u0130I.jpg", str(number).encode(), "image/jpeg")
 with repository.transaction("annotate") as edit:
     for label in {"dog", "cat", "\\u00c4pfel", "bird"}:
-        number = sum(label.encode())
+        number = sum(label.encode()) % 700
         fields = {"label": label, "type": "box", "geometry": [1, 2.5, 3, 4], "instance_id": f"{number:032x}"}
         fields["attributes"] = {name: 1 for name in {"one", "two", "three", "four"}}
         edit.annotate(repository["Main"][f"b\\u00fcro/{number}-\\u0130I.jpg"], [make_instance(fields)])

@@ -15,7 +15,7 @@ TIMES = ["2026-01-10T08:00:00.000000Z", "2026-02-20T12:30:00.500000Z", "2026-03-
 
 @pytest.fixture
 def commits(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> list[ObjectId]:
-    """Main has three commits with one, two and three files, then a staged fourth file; the snapshot v1 is the second."""
+    """Three commits of Main, of one, two and three files, then a staged fourth file; the snapshot v1 is the second."""
     made = []
     for number, time in enumerate(TIMES):
         monkeypatch.setattr("tdvc.repo.transaction.utc_now", lambda time=time: time)
@@ -177,11 +177,11 @@ def test_a_commit_that_another_process_just_made_is_found(repository: Repository
         ("Main~2:a/*.jpg", "Main~2", "a/*.jpg"),
         ("Main:a:b.jpg", "Main", "a:b.jpg"),
         (":a.jpg", "", "a.jpg"),
+        ("Main@{2026-02-20T12:31:00}", "Main@{2026-02-20T12:31:00}", ""),
+        ("Main@{2026-02-20T12:31:00}:a:b{1}.jpg", "Main@{2026-02-20T12:31:00}", "a:b{1}.jpg"),
+        ("Main:a@{1:2}.jpg", "Main", "a@{1:2}.jpg"),
+        ("Main@{2026-02-20:a.jpg", "Main@{2026-02-20", "a.jpg"),
     ],
 )
 def test_a_selector_is_a_revision_and_a_pattern(text: str, revision: str, pattern: str) -> None:
     assert parse_selector(text) == (revision, pattern)
-
-
-def test_a_time_with_colons_is_no_selector(repository: Repository, commits: list[ObjectId]) -> None:
-    assert parse_selector("Main@{2026-02-20T12:31:00}:a.jpg") == ("Main@{2026-02-20T12:31:00}", "a.jpg")
