@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tdvc.errors import Conflict, NotFound, Refused, TdvcError, Usage
-from tdvc.ids import FileId, file_ids
+from tdvc.ids import FileId, ObjectId, file_ids
 from tdvc.model.records import Instance, make_instance
 from tdvc.repo import oplog
 from tdvc.repo.entry import FileState
@@ -502,6 +502,11 @@ def test_a_snapshot_name_is_given_once(repository: Repository) -> None:
 
 
 # file ids
+
+
+def file_id(directory: str, path: str, blob: ObjectId, counter: int = 0) -> FileId:
+    (identity,) = file_ids(directory, [(path, blob)], counter)
+    return identity
 
 
 def test_a_file_id_is_derived_from_where_the_file_first_appears(repository: Repository) -> None:
