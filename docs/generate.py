@@ -22,7 +22,7 @@ import tdvc
 from tdvc import errors
 from tdvc.cli.main import COMMANDS
 from tdvc.cli.main import tdvc as program
-from tdvc.formats import FORMATS, WRITABLE
+from tdvc.formats import FORMATS, format_named
 from tdvc.model.problems import PROBLEMS
 from tdvc.ops import annotate
 from tdvc.ops.sample import make_sample
@@ -204,11 +204,11 @@ def _texts(node: ast.expr) -> list[str]:
 def formats_page() -> str:
     """Every annotation format, told by its module."""
     lines = [FORMATS_HEAD]
-    for name, reader in sorted(FORMATS.items()):
+    for name, reader in sorted((name, format_named(name)) for name in FORMATS):
         lines.append(f"## {reader.TITLE}: `{name}`\n")
         lines.append(inspect.cleandoc(_doc(reader)) + "\n")
         losses = "; ".join(reader.LOSES) or "nothing"
-        written = "Read and written." if name in WRITABLE else "Read only, so far."
+        written = "Read and written." if hasattr(reader, "write") else "Read only, so far."
         lines.append(f"{written} What tdvc knows and the format can't carry: {losses}.\n")
     lines.append("## Edits\n")
     lines.append(inspect.cleandoc(_doc(annotate)) + "\n")

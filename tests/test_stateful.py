@@ -232,7 +232,7 @@ def _plain(held: FileContent) -> tuple[bytes, list[tuple[str, str]]]:
 
 
 RepositoryMachine.TestCase.settings = settings(
-    max_examples=50,
+    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -1,43 +1,37 @@
 """Annotation formats: one module each, listed here by hand.
 
-    base          what a format is, what it yields, and the sum that must come out
-    pascal_voc    one XML file a picture, with boxes
-    image_folder  the folder's name is the label
-    tdvc_jsonl    everything tdvc knows, a line a file
-
-A new format is one module that fits `base.Format` and one line in `FORMATS`;
-`tests/contracts/test_format_contract.py` then holds it to the same promises as the others.
+`base` says what a format is, what it yields, and the sum that must come out. A new format is one module that fits
+`base.Format` and one line in `FORMATS`; `tests/contracts/test_format_contract.py` then holds it to the same promises as
+the others. A format's module is imported when it is asked for, because some need libraries that take their time.
 """
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import cast
 
 from tdvc.errors import FormatError, NotFound
-from tdvc.formats import image_folder, pascal_voc, tdvc_jsonl
 from tdvc.formats.base import FileRecord, Format, Reconciliation, WritableFormat
 from tdvc.names import printable
 
 __all__ = [
     "FORMATS",
-    "WRITABLE",
     "FileRecord",
     "Format",
     "Reconciliation",
     "WritableFormat",
     "detect_format",
     "format_named",
+    "writable_format",
 ]
 
-FORMATS: dict[str, Format] = {
-    image_folder.NAME: image_folder,
-    pascal_voc.NAME: pascal_voc,
-    tdvc_jsonl.NAME: tdvc_jsonl,
+FORMATS: dict[str, str] = {
+    "image-folder": "tdvc.formats.image_folder",
+    "pascal-voc": "tdvc.formats.pascal_voc",
+    "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",
 }
-
-WRITABLE: dict[str, WritableFormat] = {
-    tdvc_jsonl.NAME: tdvc_jsonl,
-}
+"""Every format's name and module."""
 
 
 def detect_format(source: Path) -> Format:
@@ -52,11 +46,11 @@ def detect_format(source: Path) -> Format:
         source.stat()
     except OSError as error:
         raise NotFound("source-not-found", f"{name}: {error.strerror}.", source=name) from error
-    fitting = [format_ for format_ in FORMATS.values() if format_.detect(source)]
+    fitting = [found for found in map(format_named, FORMATS) if found.detect(source)]
     if len(fitting) == 1:
         return fitting[0]
-    found = " and ".join(format_.NAME for format_ in fitting) or "no known format"
-    hint = "Name the one you mean." if fitting else ""
+    found = " and ".join(found.NAME for found in fitting) or "no known format"
+    hint = "Name the one you mean: --format NAME." if fitting else ""
     raise FormatError("format-unknown", f"{name} looks like {found}; {_known()}.", hint=hint, source=name)
 
 
@@ -66,11 +60,22 @@ def format_named(name: str) -> Format:
     Raises:
         FormatError: format-unknown, with the known names.
     """
-    try:
-        return FORMATS[name]
-    except KeyError:
+    if name not in FORMATS:
         message = f"There is no format {printable(name)!r}; {_known()}."
-        raise FormatError("format-unknown", message, name=name) from None
+        raise FormatError("format-unknown", message, name=name)
+    return cast(Format, importlib.import_module(FORMATS[name]))
+
+
+def writable_format(name: str) -> WritableFormat:
+    """The format of that name, to write it.
+
+    Raises:
+        FormatError: format-unknown, where there is none or it can only be read.
+    """
+    found = format_named(name)
+    if not hasattr(found, "write"):
+        raise FormatError("format-unknown", f"{found.TITLE} can be read but not written.", name=name)
+    return cast(WritableFormat, found)
 
 
 def _known() -> str:

@@ -7,7 +7,7 @@ import can prove `in = out + a listed rest` instead of claiming it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,8 @@ class FileRecord:
         complete: whether every instance is annotated; None where the source does not say.
         file_id: 32 hexadecimal digits where the source carries it.
         blob: 64 hexadecimal digits, the SHA-256 of the bytes, where the source carries it.
+        size: (width, height) of the picture in pixels, where it is known; writers that need it can rely on it.
+        split: the split a writer is to put the file into; empty for none.
     """
 
     path: str
@@ -37,6 +39,71 @@ class FileRecord:
     complete: bool | None = None
     file_id: str | None = None
     blob: str | None = None
+    size: tuple[int, int] | None = None
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """A class that a source defines, or that a writer is to define.
+
+    Attributes:
+        key: the label's key in tdvc, which is its name when it comes in.
+        name: what people see.
+        index: its place in a list of classes, from 0; None where the source has no order.
+        fields: what else the format says of it, by the format's own words (`id`, `supercategory`, `color`, `keypoints`,
+            `skeleton`…), JSON; a writer of the same format writes it back.
+    """
+
+    key: str
+    name: str
+    index: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says of a source.
+
+    Attributes:
+        images: where the pictures are, if not where the format has them; names are looked up below it.
+        columns: for tables, our word for a column (`path`, `label`, `x0`, `y0`, `x1`, `y1`, `x`, `y`, `width`,
+            `height`, `score`, `split`) to its name in the table.
+        relative: coordinates are fractions of the picture's size; None to go by the format.
+    """
+
+    images: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    relative: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that a writer makes: its path in the exported folder, and its bytes in pieces."""
+
+    path: str
+    pieces: Iterable[bytes]
+
+
+NO_OPTIONS = ReadOptions()
+
+FIELDS = (
+    "attributes",
+    "complete",
+    "empty-files",
+    "file-properties",
+    "file_id",
+    "frame",
+    "instance_id",
+    "numbers",
+    "properties",
+    "score",
+    "sequence",
+    "source",
+    "splits",
+)
+"""What a format may or may not carry beside labels and geometry. `numbers`: spelled as they came; `empty-files`: files
+without an instance are told from files that are not there."""
 
 
 class Format(Protocol):
@@ -46,17 +113,25 @@ class Format(Protocol):
         NAME: what people call it on the command line.
         TITLE: what the format's own people call it.
         LOSES: what it can't carry, each a plural noun phrase.
+        TYPES: the spatial types it can carry.
+        KEEPS: those of `FIELDS` that it can carry.
     """
 
     NAME: str
     TITLE: str
     LOSES: tuple[str, ...]
+    TYPES: frozenset[str]
+    KEEPS: frozenset[str]
 
     def detect(self, source: Path) -> bool:
         """Whether the source looks like this format and no other. Opens little and never raises."""
 
-    def read(self, source: Path, report: Report) -> Iterator[FileRecord]:
+    def read(
+        self, source: Path, report: Report, options: ReadOptions = NO_OPTIONS
+    ) -> Iterator[FileRecord | LabelRecord]:
         """Yield every file once, in an order that depends on the names alone; report what is left out.
+
+        Classes that the source defines come as `LabelRecord`s, in the source's order, before the files.
 
         Raises:
             FormatError: bad-format-file, where nothing of the source can be read.
@@ -66,8 +141,19 @@ class Format(Protocol):
 class WritableFormat(Format, Protocol):
     """A format that can also be written."""
 
-    def write(self, records: Iterable[FileRecord]) -> Iterator[bytes]:
-        """The bytes of the annotation file, in pieces; the pictures are copied by whoever asks."""
+    def place(self, record: FileRecord) -> str:
+        """Where a picture goes in the exported folder."""
+
+    def write(
+        self, records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report
+    ) -> Iterator[WrittenFile]:
+        """The files of the annotation; the pictures are put to their `place` by whoever asks.
+
+        Args:
+            records: the files, ordered by path, each with its `size`.
+            labels: every class, by index; a subset of files does not renumber them.
+            report: told of every instance that is not written, with `dropped_instances`.
+        """
 
 
 @dataclass(slots=True)
@@ -83,11 +169,20 @@ class Reconciliation:
     instances_in: int = 0
     instances_out: int = 0
     labels: set[str] = field(default_factory=set)
+    classes: list[LabelRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def read(self, format: Format, source: Path) -> Iterator[FileRecord]:  # noqa: A002 (the field's word)
+    def read(
+        self,
+        format: Format,  # noqa: A002 (the field's word)
+        source: Path,
+        options: ReadOptions = NO_OPTIONS,
+    ) -> Iterator[FileRecord]:
         """The records of a source, counted as they pass, with the reader's problems collected."""
-        for record in format.read(source, self._lost_in_reader):
+        for record in format.read(source, self._lost_in_reader, options):
+            if isinstance(record, LabelRecord):
+                self.classes.append(record)
+                continue
             self.files_in += 1
             self.instances_in += len(record.instances)
             yield record

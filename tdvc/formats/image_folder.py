@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tdvc.errors import FormatError
 from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, walk
-from tdvc.formats.base import FileRecord
+from tdvc.formats.base import NO_OPTIONS, FileRecord, ReadOptions
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import derived_instance_id, make_instance
 from tdvc.names import printable
@@ -29,6 +29,8 @@ LOSES: tuple[str, ...] = (
     "completeness marks",
     "properties other than splits",
 )
+TYPES = frozenset({"tag"})
+KEEPS = frozenset({"splits"})
 
 _DETECTED_DEPTH = 3
 _ANNOTATION_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml"))
@@ -71,12 +73,13 @@ def _near_files(source: Path) -> Iterator[str]:
         level = below
 
 
-def read(source: Path, report: Report) -> Iterator[FileRecord]:
+def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord]:
     """Yield the pictures sorted by folder and name.
 
     Raises:
         FormatError: bad-format-file, where the folder can't be listed.
     """
+    del options
     splits, classes = _folders(source)
     rest: list[str] = []
     for path in walk(source, report):

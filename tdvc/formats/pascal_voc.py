@@ -35,7 +35,7 @@ from tdvc.formats._folder import (
     shortened,
     walk,
 )
-from tdvc.formats.base import FileRecord
+from tdvc.formats.base import NO_OPTIONS, FileRecord, ReadOptions
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
@@ -50,6 +50,8 @@ LOSES: tuple[str, ...] = (
     "instance and file ids",
     "completeness marks",
 )
+TYPES = frozenset({"box"})
+KEEPS = frozenset({"attributes", "empty-files", "file-properties", "numbers", "properties", "splits"})
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ATTRIBUTES = ("difficult", "occluded", "pose", "truncated")
@@ -142,12 +144,13 @@ def _some_annotations(source: Path) -> list[str]:
     return found
 
 
-def read(source: Path, report: Report) -> Iterator[FileRecord]:
+def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord]:
     """Yield the described pictures in the order of their XML files, then the others.
 
     Raises:
         FormatError: bad-format-file, where the folder can't be listed.
     """
+    del options
     layout = _layout_of_folder(source, report) if source.is_dir() else _layout_of_file(source)
     taken: set[str] = set()
     for annotation in layout.annotations:

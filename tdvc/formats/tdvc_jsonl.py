@@ -11,7 +11,7 @@ only annotations came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,8 +21,9 @@ import msgspec
 from tdvc.errors import SchemaError
 from tdvc.formats._folder import is_file, picture_problem, shortened, unreadable_source
 from tdvc.formats._json import parse_strictly
-from tdvc.formats.base import FileRecord
+from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
+from tdvc.model.geometry import SPATIAL_TYPES
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
 from tdvc.names import path_problem, printable
@@ -30,6 +31,8 @@ from tdvc.names import path_problem, printable
 NAME = "tdvc-jsonl"
 TITLE = "tdvc JSON Lines"
 LOSES: tuple[str, ...] = ()
+TYPES = frozenset(SPATIAL_TYPES)
+KEEPS = frozenset(FIELDS) - {"splits"}
 
 FILE_NAME = "instances.jsonl"
 MAX_LINE_BYTES = 256 << 20
@@ -65,7 +68,18 @@ def detect(source: Path) -> bool:
     return beginning.removeprefix(_BOM).lstrip().startswith(b"{") and b'"instances"' in beginning
 
 
-def write(records: Iterable[FileRecord]) -> Iterator[bytes]:
+def place(record: FileRecord) -> str:
+    """Pictures keep their path."""
+    return record.path
+
+
+def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
+    """One file; nothing is lost."""
+    del labels, report
+    yield WrittenFile(FILE_NAME, lines(records))
+
+
+def lines(records: Iterable[FileRecord]) -> Iterator[bytes]:
     """One line for each record, in the order given. Instances are canonical by construction and are not checked."""
     encoder = msgspec.json.Encoder()
     for record in records:
@@ -81,12 +95,13 @@ def write(records: Iterable[FileRecord]) -> Iterator[bytes]:
         yield encoder.encode(line) + b"\n"
 
 
-def read(source: Path, report: Report) -> Iterator[FileRecord]:
+def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord]:
     """Yield the files in the order of their lines.
 
     Raises:
         FormatError: bad-format-file, where the file can't be opened.
     """
+    del options
     path = source / FILE_NAME if source.is_dir() else source
     taken: set[str] = set()
     try:

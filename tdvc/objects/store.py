@@ -269,12 +269,12 @@ class ObjectWriter:
 
     def _append(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:
         if kind is Kind.BLOB:
-            self.new_blob_bytes += len(content)
             if len(content) >= LARGE_BYTES:
                 single = self.begin_single()
                 single.write([content])
-                self.finish_single(single, identity)
+                self.finish_single(single, identity, len(content))
                 return
+            self.new_blob_bytes += len(content)
         else:
             self._unpublished[kind, identity] = bytes(content)
         if self._pack is None:
@@ -317,12 +317,13 @@ class ObjectWriter:
         """A file to write a large blob to, piece by piece; end it with `finish_single` or `Upload.discard`."""
         return self._storage.upload()
 
-    def finish_single(self, upload: Upload, identity: ObjectId) -> None:
+    def finish_single(self, upload: Upload, identity: ObjectId, size_bytes: int) -> None:
         """The blob is whole and hashes to `identity`: keep it, unless an intact copy is there."""
         if identity in self._singles or self._single_is_intact(identity):
             upload.discard()
             return
         upload.seal()
+        self.new_blob_bytes += size_bytes
         self._singles[identity] = upload
 
     def _single_is_intact(self, identity: ObjectId) -> bool:

@@ -365,7 +365,7 @@ class _Checkout:
         entries = [entry for entry in self._plan.entries if printable(entry.path) not in damaged]
         schema = json.dumps(json.loads(self._state.schema.encode()), indent=2, sort_keys=True, ensure_ascii=False)
         contents: tuple[tuple[str, Iterable[bytes]], ...] = (
-            (ANNOTATION_FILES[0], tdvc_jsonl.write(records_of(self._state, entries))),
+            (ANNOTATION_FILES[0], tdvc_jsonl.lines(records_of(self._state, entries))),
             (ANNOTATION_FILES[1], [schema.encode() + b"\n"]),
             (ANNOTATION_FILES[2], checksum_lines(entries)),
         )

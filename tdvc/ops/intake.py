@@ -174,7 +174,7 @@ class _Intake:
             upload.discard()
             raise
         blob = ObjectId(digest.digest())
-        self._writer.finish_single(upload, blob)
+        self._writer.finish_single(upload, blob, file.found.size_bytes)
         return self._arrived(file, blob, head, tail)
 
     def _arrived(self, file: Arriving, blob: ObjectId, head: bytes, tail: bytes | memoryview) -> Arrived:

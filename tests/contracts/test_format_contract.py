@@ -1,76 +1,21 @@
-"""What every format promises. A new format adds its sample to `SAMPLES`; forgetting that fails."""
+"""What every format promises. A new format adds its sample to `samples`; forgetting that fails."""
 
 import builtins
 import io
-import json
 import os
 from pathlib import Path
 
 import pytest
 
 from tdvc.errors import CODES, FormatError, NotFound
-from tdvc.formats import FORMATS, WRITABLE, Reconciliation, detect_format, format_named
+from tdvc.formats import FORMATS, Reconciliation, detect_format, format_named
+from tdvc.formats.base import FIELDS, FileRecord
+from tdvc.model.geometry import SPATIAL_TYPES
 from tdvc.model.problems import PROBLEMS
 from tdvc.model.records import check_instance, encode_set
 from tdvc.names import path_problem
-
-OBJECT = (
-    "<object><name>{label}</name><pose>Left</pose><bndbox>"
-    "<xmin>1</xmin><ymin>2.50</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>"
-)
-
-
-def put(path, content="picture"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
-
-
-def voc_text(filename, *labels):
-    objects = "".join(OBJECT.format(label=label) for label in labels)
-    return f"<annotation><filename>{filename}</filename>{objects}</annotation>"
-
-
-def sample_pascal_voc(root):
-    for name in ("a.jpg", "b.JPG", "empty.png"):
-        put(root / "JPEGImages" / name)
-    put(root / "Annotations/a.xml", voc_text("a.jpg", "cat", "cat"))
-    put(root / "Annotations/b.xml", voc_text("b", "dog"))
-    put(root / "Annotations/evil.xml", voc_text("../../outside/secret.jpg", "cat"))
-    put(root / "Annotations/link.xml", voc_text("link.jpg", "cat"))
-    put(root / "Annotations/torn.xml", "<annotation>")
-    put(root / "ImageSets/Main/train.txt", "a\nb\n")
-    return root / "JPEGImages"
-
-
-def sample_image_folder(root):
-    for name in ("cat/1.jpg", "cat/2.JPG", "dog/1.png", "loose.gif"):
-        put(root / name)
-    return root / "cat"
-
-
-def sample_tdvc_jsonl(root):
-    box = {"instance_id": "ab" * 16, "label": "cat", "type": "box", "geometry": [1, 2, 3, 4.5]}
-    lines = [
-        {"path": "pictures/a.jpg", "instances": [box, box | {"instance_id": "cd" * 16}], "complete": True},
-        {"path": "pictures/nowhere.jpg", "instances": [], "properties": {"splits": ["train"], "x": 1.5}},
-        {"path": "../outside/secret.jpg", "instances": [box]},
-        {"path": "pictures/link.jpg", "instances": [box]},
-        {"path": "pictures/a.jpg", "instances": [box]},
-    ]
-    put(root / "pictures/a.jpg")
-    put(root / "instances.jsonl", "\n".join(json.dumps(line) for line in lines))
-    return root / "pictures"
-
-
-SAMPLES = {
-    "image-folder": sample_image_folder,
-    "pascal-voc": sample_pascal_voc,
-    "tdvc-jsonl": sample_tdvc_jsonl,
-}
-
-
-def test_every_format_has_a_sample():
-    assert set(SAMPLES) == set(FORMATS)
+from tests.contracts import samples
+from tests.contracts.samples import put
 
 
 @pytest.fixture(params=sorted(FORMATS))
@@ -82,7 +27,7 @@ def name(request):
 def source(name, tmp_path):
     """A source with good and bad records, and a link out of it where its pictures are."""
     put(tmp_path / "outside/secret.jpg", "secret")
-    pictures = SAMPLES[name](tmp_path / "source")
+    pictures = samples.make(name, tmp_path / "source")
     (pictures / "link.jpg").symlink_to(tmp_path / "outside/secret.jpg")
     (pictures / "folder").symlink_to(tmp_path / "outside")
     return tmp_path / "source"
@@ -90,20 +35,21 @@ def source(name, tmp_path):
 
 def read(format_, source):
     problems = []
-    return list(format_.read(source, problems.append)), problems
+    return [r for r in format_.read(source, problems.append) if isinstance(r, FileRecord)], problems
 
 
 def test_the_names_are_those_of_the_module(name):
-    format_ = FORMATS[name]
+    format_ = format_named(name)
     assert name == format_.NAME
     assert format_.TITLE
     assert all(isinstance(loss, str) and not loss.endswith(".") for loss in format_.LOSES)
-    assert format_named(name) is format_
+    assert frozenset(SPATIAL_TYPES) >= format_.TYPES
+    assert frozenset(FIELDS) >= format_.KEEPS
 
 
 def test_exactly_one_format_detects_a_source(name, source):
-    assert [found for found, format_ in FORMATS.items() if format_.detect(source)] == [name]
-    assert detect_format(source) is FORMATS[name]
+    assert [found for found in FORMATS if format_named(found).detect(source)] == [name]
+    assert detect_format(source) is format_named(name)
 
 
 @pytest.mark.parametrize("kind", ["empty folder", "text file", "picture", "dangling link", "pipe", "gone"])
@@ -121,15 +67,15 @@ def test_detection_says_no_to_anything_else(name, tmp_path, kind):
     elif kind == "pipe":
         path = tmp_path / "thing.xml"
         os.mkfifo(path)
-    assert FORMATS[name].detect(path) is False
+    assert format_named(name).detect(path) is False
 
 
 def test_reading_twice_gives_the_same(name, source):
-    assert read(FORMATS[name], source) == read(FORMATS[name], source)
+    assert read(format_named(name), source) == read(format_named(name), source)
 
 
 def test_order_does_not_depend_on_the_disk(name, source, monkeypatch):
-    expected, _ = read(FORMATS[name], source)
+    expected, _ = read(format_named(name), source)
     real = os.scandir
 
     class Backwards:
@@ -144,11 +90,11 @@ def test_order_does_not_depend_on_the_disk(name, source, monkeypatch):
             return None
 
     monkeypatch.setattr(os, "scandir", Backwards)
-    assert read(FORMATS[name], source)[0] == expected
+    assert read(format_named(name), source)[0] == expected
 
 
 def test_records_are_fit_to_be_stored(name, source):
-    records, _ = read(FORMATS[name], source)
+    records, _ = read(format_named(name), source)
     assert records
     assert any(record.instances for record in records)
     assert len({record.path for record in records}) == len(records)
@@ -158,7 +104,7 @@ def test_records_are_fit_to_be_stored(name, source):
 
 
 def test_pictures_are_regular_files_inside_the_source(name, source):
-    records, _ = read(FORMATS[name], source)
+    records, _ = read(format_named(name), source)
     found = [record.source for record in records if record.source is not None]
     assert found
     for picture in found:
@@ -177,7 +123,7 @@ def test_nothing_outside_the_source_is_opened(name, source, monkeypatch):
 
     monkeypatch.setattr(io, "open", recording)
     monkeypatch.setattr(builtins, "open", recording)
-    read(FORMATS[name], source)
+    read(format_named(name), source)
     inside = [Path(os.fsdecode(file)).resolve().is_relative_to(source.resolve()) for file in opened]
     assert all(inside)
     assert inside or name == "image-folder"
@@ -188,21 +134,21 @@ def test_the_source_is_not_changed(name, source):
         return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in source.rglob("*")}
 
     before = state()
-    FORMATS[name].detect(source)
-    read(FORMATS[name], source)
+    format_named(name).detect(source)
+    read(format_named(name), source)
     assert state() == before
 
 
 def test_the_sum_comes_out(name, source):
     reconciliation = Reconciliation()
-    for record in reconciliation.read(FORMATS[name], source):
+    for record in reconciliation.read(format_named(name), source):
         reconciliation.stored(record)
     assert reconciliation.unexplained == (0, 0)
     assert reconciliation.files_in == reconciliation.files_out + reconciliation.left_out[0]
 
 
 def test_problems_have_known_codes_and_printable_places(name, source):
-    _, problems = read(FORMATS[name], source)
+    _, problems = read(format_named(name), source)
     assert problems
     for problem in problems:
         assert problem.code in PROBLEMS
@@ -224,21 +170,8 @@ def test_a_folder_that_can_not_be_listed_is_reported(source, name, monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    _, problems = read(FORMATS[name], source)
+    _, problems = read(format_named(name), source)
     assert ("unreadable", folder, "error") in [(p.code, p.place, p.severity) for p in problems]
-
-
-@pytest.mark.parametrize("target", sorted(WRITABLE))
-def test_a_written_format_carries_any_source(name, target, source, tmp_path):
-    records, _ = read(FORMATS[name], source)
-    path = tmp_path / "export" / "instances.jsonl"
-    path.parent.mkdir()
-    path.write_bytes(b"".join(WRITABLE[target].write(records)))
-    back, problems = read(WRITABLE[target], path)
-    assert problems == []
-    assert [(r.path, r.instances, r.properties, r.complete) for r in back] == [
-        (r.path, r.instances, r.properties, r.complete) for r in records
-    ]
 
 
 def test_unknown_names_list_the_known():
@@ -249,8 +182,8 @@ def test_unknown_names_list_the_known():
 
 
 def test_a_source_that_fits_two_formats_is_not_guessed(tmp_path):
-    sample_pascal_voc(tmp_path)
-    sample_tdvc_jsonl(tmp_path)
+    samples.make("pascal-voc", tmp_path)
+    samples.make("tdvc-jsonl", tmp_path)
     with pytest.raises(FormatError) as caught:
         detect_format(tmp_path)
     assert caught.value.code == "format-unknown"

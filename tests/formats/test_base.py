@@ -12,7 +12,7 @@ def record(path, labels=()):
 
 
 def source_of(records, problems=()):
-    def read(source, report):
+    def read(source, report, options):
         for problem in problems:
             report(problem)
         yield from records

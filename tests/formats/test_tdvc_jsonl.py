@@ -34,7 +34,7 @@ def line(**fields):
 def test_one_line_in_canonical_spelling():
     instance = make_instance(BOX | {"geometry": [Number("1.50"), Number("2"), 3, 4], "attributes": {"b": 1, "a": "ß"}})
     record = FileRecord("a.jpg", None, [instance], {"z": Number("1.0"), "a": ["x"]}, True, ID, "ab" * 32)
-    (written,) = tdvc_jsonl.write([record])
+    (written,) = tdvc_jsonl.lines([record])
     assert written.decode() == (
         '{"blob":"' + "ab" * 32 + '","complete":true,"file_id":"' + ID + '",'
         '"instances":[{"attributes":{"a":"ß","b":1},"geometry":[1.50,2,3,4],"instance_id":"' + ID + '",'
@@ -43,7 +43,7 @@ def test_one_line_in_canonical_spelling():
 
 
 def test_what_is_absent_is_left_out():
-    assert list(tdvc_jsonl.write([FileRecord("a.jpg", None, [])])) == [b'{"instances":[],"path":"a.jpg"}\n']
+    assert list(tdvc_jsonl.lines([FileRecord("a.jpg", None, [])])) == [b'{"instances":[],"path":"a.jpg"}\n']
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -79,11 +79,11 @@ records = st.builds(
 @given(st.lists(records, max_size=4, unique_by=lambda record: record.path))
 def test_what_was_written_reads_back_equal(tmp_path_factory, written):
     folder = tmp_path_factory.mktemp("export")
-    content = b"".join(tdvc_jsonl.write(written))
+    content = b"".join(tdvc_jsonl.lines(written))
     back, problems = read(put(folder, content))
     assert problems == []
     assert back == written
-    assert b"".join(tdvc_jsonl.write(back)) == content
+    assert b"".join(tdvc_jsonl.lines(back)) == content
 
 
 def test_any_spelling_is_read(tmp_path):

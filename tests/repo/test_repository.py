@@ -187,6 +187,38 @@ def test_counts_follow_what_is_in_it(repository: Repository) -> None:
     assert len(repository["Main"]["01.jpg"].instances) == 3
 
 
+# several processes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_write_and_read_at_once_lose_nothing(tmp_path: Path) -> None:
+    init(tmp_path)
+    children = []
+    for number in range(3):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for turn in range(6):
+                    with reopened(tmp_path).transaction(f"{number} {turn}") as edit:
+                        edit.add_bytes("Main", f"{number}/{turn}.jpg", b"%d %d" % (number, turn))
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    reader, seen, ended = reopened(tmp_path), [0], dict.fromkeys(children, -1)
+    while -1 in ended.values():
+        seen.append(len(reader["Main"]))
+        for child in children:
+            if ended[child] == -1:
+                gone, status = os.waitpid(child, os.WNOHANG)
+                ended[child] = status if gone else -1
+    assert set(ended.values()) == {0}
+    assert seen == sorted(seen)
+    expected = {f"{number}/{turn}.jpg": b"%d %d" % (number, turn) for number in range(3) for turn in range(6)}
+    assert {file.path: file.read() for file in reopened(tmp_path)["Main"]} == expected
+
+
 # copies and other machines
 
 

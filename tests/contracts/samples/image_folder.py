@@ -1,0 +1,7 @@
+from tests.contracts.samples import put
+
+
+def make(root):
+    for name in ("cat/1.jpg", "cat/2.JPG", "dog/1.png", "loose.gif"):
+        put(root / name)
+    return root / "cat"

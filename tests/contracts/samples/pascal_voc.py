@@ -1,0 +1,23 @@
+from tests.contracts.samples import put
+
+OBJECT = (
+    "<object><name>{label}</name><pose>Left</pose><bndbox>"
+    "<xmin>1</xmin><ymin>2.50</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>"
+)
+
+
+def voc_text(filename, *labels):
+    objects = "".join(OBJECT.format(label=label) for label in labels)
+    return f"<annotation><filename>{filename}</filename>{objects}</annotation>"
+
+
+def make(root):
+    for name in ("a.jpg", "b.JPG", "empty.png"):
+        put(root / "JPEGImages" / name)
+    put(root / "Annotations/a.xml", voc_text("a.jpg", "cat", "cat"))
+    put(root / "Annotations/b.xml", voc_text("b", "dog"))
+    put(root / "Annotations/evil.xml", voc_text("../../outside/secret.jpg", "cat"))
+    put(root / "Annotations/link.xml", voc_text("link.jpg", "cat"))
+    put(root / "Annotations/torn.xml", "<annotation>")
+    put(root / "ImageSets/Main/train.txt", "a\nb\n")
+    return root / "JPEGImages"

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tdvc.errors import FormatError, NotFound, Usage
+from tdvc.ops.annotate import annotate
+from tdvc.ops.checkout import checkout
+from tdvc.ops.diffing import diff
+from tdvc.ops.importing import import_
+from tdvc.ops.listing import show
+from tdvc.repo.repository import Repository
+from tests.ops.bloodcells import LABELS, cells_of, instance_count, name_of, write_picture, write_set
+from tests.ops.build import box, fails, file_id, held, labels, lines, read_tree, stock, unchanged, write_tree
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "cells")
+
+
+def picture(number: int) -> str:
+    (path,) = [path for path in ("", "JPEGImages/") if path is not None and path]
+    return f"{path}{name_of(number)}.jpg"
+
+
+def test_a_whole_set_comes_in_and_the_sum_comes_out(repository: Repository, cells: Path) -> None:
+    before = read_tree(cells)
+    result = import_(repository, cells)
+    instances = instance_count(12)
+    assert (result.format, result.added_files, result.annotated_files) == ("pascal-voc", 12, 12)
+    assert result.sentence == (
+        f"12 of 12 files and {instances} of {instances} instances imported, 3 labels; nothing left out"
+    )
+    assert result.labels == sorted(LABELS)
+    assert repository["Main"].counts[:3] == (12, result.new_blob_bytes, instances)
+    found = {label: count for label, (_, count) in show(repository, "Main").labels.items()}
+    assert found == {label: sum(c[0] == label for n in range(12) for c in cells_of(n)) for label in LABELS}
+    assert {i.source for file in repository["Main"] for i in file.instances} == {"import"}
+    assert read_tree(cells) == before
+
+
+def test_again_changes_nothing_and_says_so(repository: Repository, cells: Path) -> None:
+    first = import_(repository, cells)
+    with unchanged(repository):
+        again = import_(repository, cells)
+    assert (again.unchanged_files, again.added_files, again.annotated_files, again.operation) == (12, 0, 0, None)
+    assert again.sentence == first.sentence
+    assert again.new_blob_bytes == 0
+
+
+def test_the_same_root_in_two_repositories(
+    repository: Repository, disk_repository: Repository, cells: Path, tmp_path: Path
+) -> None:
+    import_(repository, cells)
+    import_(disk_repository, write_set(tmp_path / "elsewhere"))
+    assert repository["Main"].root == disk_repository["Main"].root
+    assert repository.view.schema == disk_repository.view.schema
+
+
+def test_adding_pictures_first_gives_the_same_root_too(repository: Repository, cells: Path) -> None:
+    from tdvc.ops.add import add
+
+    import_(repository, cells)
+    other = Repository(type(repository.storage)(), author="Grace")
+    other.start()
+    prefix = next(iter(held(repository, "Main"))).rpartition("/")[0]
+    add(other, [cells / "JPEGImages"], at=prefix)
+    import_(other, cells)
+    assert other["Main"].root == repository["Main"].root
+
+
+def test_what_people_made_survives(repository: Repository, cells: Path) -> None:
+    import_(repository, cells)
+    path = picture(1)
+    annotate(repository, lines({"op": "add", "path": path, "instance": box("artefact", number=7, source="human")}))
+    write_picture(cells, 1, cells_of(1)[:2])
+    result = import_(repository, cells)
+    assert (result.removed_instances, result.annotated_files) == (len(cells_of(1)) - 2, 1)
+    assert labels(repository, "Main", path) == ["RBC", "WBC", "artefact"]
+
+
+def test_an_imported_instance_that_somebody_moved_goes_back_and_is_counted(repository: Repository, cells: Path) -> None:
+    import_(repository, cells)
+    path, before = picture(2), held(repository, "Main")
+    instance = repository["Main"][path].instances[0]
+    change = {"op": "update", "path": path, "instance_id": instance.instance_id, "set": {"geometry": [1, 1, 2, 2]}}
+    annotate(repository, lines(change))
+    result = import_(repository, cells)
+    assert (result.changed_instances, result.added_instances, result.removed_instances) == (1, 0, 0)
+    assert (result.annotated_files, result.unchanged_files) == (1, 11)
+    assert held(repository, "Main") == before
+
+
+def test_a_new_picture_changed_bytes_and_new_boxes(repository: Repository, cells: Path) -> None:
+    import_(repository, cells)
+    identity = file_id(repository, "Main", picture(0))
+    write_picture(cells, 12)
+    write_picture(cells, 3, [*cells_of(3), ("WBC", (1, 1, 9, 9))])
+    (cells / f"JPEGImages/{name_of(0)}.jpg").write_bytes(b"\xff\xd8\xffanother\xff\xd9")
+    result = import_(repository, cells)
+    assert (result.added_files, result.replaced_files, result.unchanged_files) == (1, 1, 10)
+    assert result.added_instances == len(cells_of(12)) + 1
+    assert file_id(repository, "Main", picture(0)) == identity
+
+
+def test_completeness_and_what_the_source_is_silent_about_stay(repository: Repository, cells: Path) -> None:
+    from tdvc.ops.annotate import complete
+
+    import_(repository, cells)
+    complete(repository, [picture(0)])
+    with unchanged(repository):
+        import_(repository, cells)
+    assert repository["Main"][picture(0)].complete
+
+
+def test_a_missing_picture_is_listed_with_its_instances(repository: Repository, cells: Path) -> None:
+    (cells / f"JPEGImages/{name_of(4)}.jpg").unlink()
+    result = import_(repository, cells)
+    (problem,) = [problem for problem in result.problems if problem.dropped_files]
+    assert (problem.code, problem.dropped_files, problem.dropped_instances) == ("picture-missing", 1, len(cells_of(4)))
+    total = instance_count(12)
+    assert result.sentence == (
+        f"11 of 12 files and {total - len(cells_of(4))} of {total} instances imported, 3 labels; "
+        f"1 file and {len(cells_of(4))} instances left out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("no xml at all", "record-unreadable"),
+        ("<annotation><filename>../../../etc/passwd</filename></annotation>", "unsafe-path"),
+        ("<annotation><filename>/etc/passwd</filename></annotation>", "unsafe-path"),
+    ],
+)
+def test_a_bad_annotation_file_is_listed_and_the_rest_comes(
+    repository: Repository, cells: Path, content: str, code: str
+) -> None:
+    (cells / "Annotations/zzz.xml").write_text(content)
+    result = import_(repository, cells)
+    assert [problem.code for problem in result.problems] == [code]
+    assert result.added_files == 12
+    assert "unaccounted" not in result.sentence
+
+
+def test_a_picture_that_can_not_be_read_is_listed_with_its_instances(
+    repository: Repository, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    real = os.open
+
+    def refuse(path, *given, **options):
+        if os.fspath(path).endswith(f"{name_of(5)}.jpg"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *given, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    result = import_(repository, cells)
+    assert [(p.code, p.dropped_files, p.dropped_instances) for p in result.problems] == [
+        ("unreadable", 1, len(cells_of(5)))
+    ]
+    assert result.added_files == 11
+    assert "unaccounted" not in result.sentence
+
+
+def test_under_a_prefix(repository: Repository, cells: Path) -> None:
+    import_(repository, cells, at="blood/2026")
+    assert all(path.startswith("blood/2026/") for path in held(repository, "Main"))
+    with unchanged(repository):
+        import_(repository, cells, at="blood/2026/")
+    with unchanged(repository), fails(Usage, "bad-path"):
+        import_(repository, cells, at="../up")
+
+
+def test_more_than_one_batch(repository: Repository, tmp_path: Path) -> None:
+    source = write_set(tmp_path / "many", 530)
+    result = import_(repository, source)
+    assert (result.added_files, repository["Main"].counts.instances) == (530, instance_count(530))
+    with unchanged(repository):
+        assert import_(repository, source).unchanged_files == 530
+
+
+def test_an_image_folder(repository: Repository, tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", {"cat/1.jpg": b"\xff\xd8\xffc\xff\xd9", "dog/1.jpg": b"\xff\xd8\xffd\xff\xd9"})
+    assert import_(repository, source, format="image-folder").labels == ["cat", "dog"]
+    assert [labels(repository, "Main", path) for path in held(repository, "Main")] == [["cat"], ["dog"]]
+    with unchanged(repository):
+        import_(repository, source, format="image-folder")
+
+
+def test_our_own_format_comes_back_as_an_empty_diff(repository: Repository, disk_repository: Repository, cells, tmp_path):
+    import_(disk_repository, cells)
+    annotate(disk_repository, lines({"op": "add", "path": picture(0), "instance": box("x", number=5, source="human")}))
+    checkout(disk_repository, "Main", tmp_path / "out")
+    with unchanged(disk_repository):
+        import_(disk_repository, tmp_path / "out", format="tdvc-jsonl")
+    import_(repository, tmp_path / "out", format="tdvc-jsonl")
+    assert held(repository, "Main") == held(disk_repository, "Main")
+    assert not diff(disk_repository, "Main", "Main")
+
+
+def test_what_can_not_be_imported(repository: Repository, tmp_path: Path) -> None:
+    stock(repository, "Main", {"a": b"a"})
+    (tmp_path / "plain").mkdir()
+    with unchanged(repository), fails(NotFound, "source-not-found"):
+        import_(repository, tmp_path / "missing")
+    with unchanged(repository), fails(FormatError, "format-unknown"):
+        import_(repository, tmp_path / "plain")
+    with unchanged(repository), fails(FormatError, "format-unknown"):
+        import_(repository, tmp_path / "plain", format="yolo-9000")
+    with unchanged(repository), fails(NotFound, "directory-not-found"):
+        import_(repository, tmp_path / "plain", "Nowhere")
