@@ -43,6 +43,7 @@ CODES: dict[str, str] = {
     "instance-not-found": "the file has no instance with that id",
     "locked": "another command held the repository's lock too long",
     "no-repository": "there is no repository here or above",
+    "loss-refused": "something would be left out, and the command was told to refuse that",
     "nothing-to-commit": "the staged state equals the last commit",
     "nothing-to-redo": "the last operation was not an undo",
     "nothing-to-undo": "only the creation of the repository is left",

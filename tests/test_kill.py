@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ class FullDisk:
     def __init__(self, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left = moment
         for name in ("write", "writev", "replace", "mkdir"):
-            monkeypatch.setattr(os, name, lambda *a, _real=getattr(os, name), **o: self._checked(_real, *a, **o))
+            monkeypatch.setattr(os, name, partial(self._checked, getattr(os, name)))
         opened_before = os.open
 
         def open_checked(path: Any, flags: int, *more: Any, **options: Any) -> int:
@@ -216,3 +217,37 @@ def test_a_disk_that_is_full_at_any_moment_leaves_the_state_before(
             todo[number](place)
         assert state_of(place) not in (before, None), f"moment {moment}"
     assert failures > 3
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_sync_that_fails_at_any_moment_is_a_command_that_did_not_happen(
+    tmp_path: Path, picture_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    todo = steps(picture_folder("photos", 3))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    (tmp_path / "before").mkdir()
+    for step in todo[:number]:
+        step(tmp_path / "before")
+    before = state_of(tmp_path / "before")
+    calls, failures, moment = [0], 0, 0
+
+    def sync(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] == moment:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    while calls[0] >= moment:
+        moment += 1
+        calls[0] = 0
+        place = tmp_path / str(moment)
+        shutil.copytree(tmp_path / "before", place)
+        try:
+            todo[number](place)
+        except StorageFailure as error:
+            assert error.code == "disk-failure", f"moment {moment}"
+            assert state_of(place) == before, f"moment {moment}"
+            failures += 1
+        else:
+            assert state_of(place) not in (before, None), f"moment {moment}"
+    assert failures >= 3

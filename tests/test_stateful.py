@@ -211,9 +211,7 @@ class RepositoryMachine(RuleBasedStateMachine):
             assert (again.root, again.paths) == (ref.root, ref.paths)
 
 
-def _selectors(
-    source: str, path: str, destination: str, new_path: str
-) -> tuple[list[str], str, tuple[str, str]]:
+def _selectors(source: str, path: str, destination: str, new_path: str) -> tuple[list[str], str, tuple[str, str]]:
     """The verb's sources and destination, and the reference's destination; only a single file can be given a path."""
     new_path = new_path if path else ""
     sources = [f"{source}:{path}" if path else source]

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 PROBLEMS: dict[str, str] = {
+    "ambiguous-name": "a record without a picture whose name fits several files of the directory",
     "bad-name": "a file on disk whose name tdvc can't store",
     "case-collision": "two paths that some file systems take for one",
     "changed-while-reading": "a file that changed, grew or vanished while it was read",
+    "duplicate-class": "a class that a source defines more than once",
+    "filtered": "instances that were left out because the user asked for it",
+    "geometry-kept-aside": "a geometry that breaks its rules, kept as a property of a simpler one",
+    "type-not-carried": "an instance of a kind that the written format has no place for",
     "duplicate-instance": "an instance_id that occurs twice in one file",
     "duplicate-path": "a second record for a picture that has one",
     "empty-class": "a class folder without a picture",

@@ -15,7 +15,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from tdvc.errors import Conflict, Corruption, TdvcError
+from tdvc.errors import Conflict, Corruption, TdvcError, Usage
 from tdvc.formats import tdvc_jsonl
 from tdvc.formats.base import FileRecord
 from tdvc.ids import NO_ID, ObjectId
@@ -77,8 +77,15 @@ class BringBack:
             progress: told how far it is.
 
         Raises:
+            Usage: bad-usage, for `sync` of a checkout that was cut short: what it did not write is not gone.
             Conflict: edited-both-sides.
         """
+        if sync and not self._record.finished:
+            raise Usage(
+                "bad-usage",
+                f"The checkout of {self._record.revision} into {str(self._folder)!r} was cut short.",
+                hint=f"Finish it first: tdvc checkout {self._record.revision} {self._folder} --update",
+            )
         pictures = [found for found in here if found.path not in ANNOTATION_FILES]
         present = self._target.entries_at(found.path for found in pictures)
         self._note_pictures(edit, pictures, present, progress)
@@ -204,7 +211,6 @@ class BringBack:
             return _Annotation.of_state(self._base, found.state) if found else None
         except Corruption:
             return None
-
 
     def settle(self, repository: Repository, before: View, operation: ObjectId | None) -> None:
         """Write the record anew after `operation` was published over the view `before`.

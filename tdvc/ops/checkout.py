@@ -378,7 +378,7 @@ class _Checkout:
 def _batches_apart(entries: Sequence[Entry], workers: int) -> list[Sequence[Entry]]:
     """Batches, of which every worker gets a run of its own: in one folder they would wait for each other."""
     batches = [entries[start : start + _BATCH_FILES] for start in range(0, len(entries), _BATCH_FILES)]
-    share = -(-len(batches) // workers)
+    share = max(1, -(-len(batches) // workers))
     runs = [batches[start : start + share] for start in range(0, len(batches), share)]
     return [batch for turn in zip_longest(*runs) for batch in turn if batch is not None]
 

@@ -1,28 +1,32 @@
 """`import`: pictures and annotation of some tool's format into a directory.
 
 For every picture that the source describes, the instances that came from an import are replaced by what the source says
-now; instances that people or models made in tdvc stay. Ids are derived from the source records, so importing the same
-source again changes nothing. The result carries the sum: what the source holds is what the directory got, plus a list.
+now; instances that people or models made in tdvc stay. An instance is known again by its id, or where the format has
+none, by saying the same: so importing the same source, or what tdvc itself exported, changes nothing. The result
+carries the sum: what the source holds is what the directory got, plus a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from tdvc.errors import NotFound
-from tdvc.formats import detect_format, format_named, tdvc_jsonl
-from tdvc.formats.base import FileRecord, Format, Reconciliation
-from tdvc.ids import NO_ID, ObjectId
+from tdvc.errors import NotFound, Refused, Usage
+from tdvc.formats import detect_format, format_named
+from tdvc.formats.base import FileRecord, Format, ReadOptions, Reconciliation
+from tdvc.ids import NO_ID, FileId, ObjectId
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance, revise
 from tdvc.names import check_path, path_problem, printable
 from tdvc.ops.intake import Arrived, Arriving, take_in
+from tdvc.ops.mapping import FieldMap
 from tdvc.ops.progress import Progress, silent
 from tdvc.repo.directory import Directory, read_instances
 from tdvc.repo.entry import FileState, state_of
@@ -31,8 +35,32 @@ from tdvc.repo.transaction import Transaction
 from tdvc.storage.folder import look
 from tdvc.tables.page import Row
 
-_BATCH = 512
+_BATCH = 2048
+_PREVIEWED = 5
 IMPORTED = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user says of an import.
+
+    Attributes:
+        images: where the pictures are, if not where the format has them.
+        relative: coordinates are fractions of the picture's size; None to go by the format.
+        mapping: what labels, attributes and columns are called here.
+        min_score: leave out instances with a lower score; those without one stay.
+        top: keep the best so many instances of a file by score.
+        strict: import nothing if anything would be left out.
+        dry_run: import nothing; show the first records as they would land.
+    """
+
+    images: Path | None = None
+    relative: bool | None = None
+    mapping: FieldMap = field(default_factory=FieldMap)
+    min_score: float | None = None
+    top: int | None = None
+    strict: bool = False
+    dry_run: bool = False
 
 
 @dataclass(slots=True)
@@ -52,6 +80,7 @@ class ImportResult:
         removed_instances: imported instances that the source does not have any more.
         labels: every label that came in.
         new_blob_bytes: bytes that the store did not have.
+        preview: the first records as they would land, with `dry_run`.
         problems: what was left out, and what looks odd.
         operation: None where nothing changed.
     """
@@ -68,6 +97,7 @@ class ImportResult:
     removed_instances: int = 0
     labels: list[str] = field(default_factory=list)
     new_blob_bytes: int = 0
+    preview: list[tuple[str, list[Instance]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     operation: ObjectId | None = None
 
@@ -79,6 +109,7 @@ def import_(
     *,
     format: str | None = None,  # noqa: A002 (the field's word, and the option's)
     at: str = "",
+    options: ImportOptions | None = None,
     progress: Progress = silent,
 ) -> ImportResult:
     """Import a source into a directory.
@@ -89,27 +120,49 @@ def import_(
         directory: the current one where None.
         format: the name of the format; found out where None.
         at: a prefix put before every path.
+        options: what else the user says.
         progress: told how far it is.
 
     Raises:
         NotFound: source-not-found, directory-not-found.
         FormatError: format-unknown, bad-format-file.
-        Usage: bad-path.
+        Refused: loss-refused, with `strict`.
+        Usage: bad-path, bad-usage.
     """
     source = Path(source)
+    options = options or ImportOptions()
     if not source.exists():
         raise NotFound("source-not-found", f"{str(source)!r} does not exist.", path=str(source))
+    if options.images is not None and not options.images.is_dir():
+        raise NotFound("source-not-found", f"{str(options.images)!r} is not a folder.", path=str(options.images))
+    if options.top is not None and options.top < 1:
+        raise Usage("bad-usage", "--top must be at least 1.")
     target = repository.directory(directory)
     chosen = format_named(format) if format else detect_format(source)
     result = ImportResult(target.name, chosen.NAME)
     prefix = check_path(at.rstrip("/")) + "/" if at else ""
     title = f"import {printable(source.name)} -d {target.name} --format {chosen.NAME}"
     with repository.transaction(title) as edit:
-        run = _Import(edit, target, chosen, prefix, result, progress)
-        run.take(source)
-        result.operation = edit.publish()
+        _Import(edit, target, chosen, prefix, options, result, progress).take(source)
         result.new_blob_bytes = edit.writer.new_blob_bytes
+        if options.strict:
+            _refuse_losses(result)
+        if options.dry_run:
+            edit.discard()
+        else:
+            result.operation = edit.publish()
     return result
+
+
+def _refuse_losses(result: ImportResult) -> None:
+    losses = [problem for problem in result.problems if problem.dropped_files or problem.dropped_instances]
+    if losses:
+        first = losses[0]
+        raise Refused(
+            "loss-refused",
+            f"{result.sentence}; nothing was imported. First: {first.place}: {first.message}",
+            problems=len(losses),
+        )
 
 
 class _Import:
@@ -121,6 +174,7 @@ class _Import:
         target: Directory,
         chosen: Format,
         prefix: str,
+        options: ImportOptions,
         result: ImportResult,
         progress: Progress,
     ) -> None:
@@ -128,24 +182,40 @@ class _Import:
         self._target = target
         self._format = chosen
         self._prefix = prefix
+        self._options = options
         self._result = result
         self._progress = progress
         self._sum = Reconciliation()
-        self._seen = 0
+        self._matches = _Matches(edit, target)
+        self._filtered: Counter[str] = Counter()
 
     def take(self, source: Path) -> None:
         """Read the whole source."""
-        records = self._sum.read(self._format, source)
+        options = ReadOptions(self._options.images, self._options.mapping.columns, self._options.relative)
+        records = self._sum.read(self._format, source, options)
+        seen = 0
         while batch := list(islice(records, _BATCH)):
-            self._progress("importing", self._seen, None)
-            self._seen += len(batch)
+            self._progress("importing", seen, None)
+            seen += len(batch)
             self._take_batch(batch)
+        self._learn_classes()
+        for reason, count in sorted(self._filtered.items()):
+            self._sum.report(Problem("filtered", "", reason, severity="warning", dropped_instances=count))
         self._result.problems = self._sum.problems
         self._result.labels = sorted(self._sum.labels)
         self._result.sentence = self._sum.sentence()
 
+    def _learn_classes(self) -> None:
+        classes: dict[str, Mapping[str, Any]] = {}
+        for record in self._sum.classes:
+            label = self._options.mapping.label(record.key)
+            if label:
+                classes.setdefault(label, record.fields)
+        if classes:
+            self._edit.learn_classes(self._format.NAME, classes)
+
     def _take_batch(self, batch: Sequence[FileRecord]) -> None:
-        by_path = {self._prefix + record.path: record for record in batch if self._fits(record)}
+        by_path = {path: record for record in batch if (path := self._path_of(record)) is not None}
         present = self._target.table.get_many(path.encode() for path in by_path)
         places = list(self._places(by_path, present))
         met: list[Problem] = []
@@ -156,21 +226,29 @@ class _Import:
         new = [(path, arrived[path].blob) for path in by_path if path in arrived and path.encode() not in present]
         identities = dict(zip((path for path, _ in new), self._edit.fresh_ids(self._target.name, new), strict=True))
         for path, record in by_path.items():
-            row = present.get(path.encode())
-            file = arrived.get(path)
+            row, file = present.get(path.encode()), arrived.get(path)
             if row is not None:
                 self._update(record, state_of(row), file)
             elif file is not None:
                 state = FileState(identities[path], file.blob, file.found.size_bytes, media_type=file.media_type)
                 self._result.added_files += 1
-                self._edit.put(self._target.name, path, self._annotated(record, state))
-                self._sum.stored(record)
+                self._edit.put(self._target.name, path, self._annotated(path, record, state))
 
-    def _fits(self, record: FileRecord) -> bool:
-        problem = path_problem(self._prefix + record.path)
+    def _path_of(self, record: FileRecord) -> str | None:
+        """Where a record belongs in the directory; None, and a problem, where that can't be said."""
+        path = self._prefix + record.path
+        problem = path_problem(path)
         if problem:
             self._drop("unsafe-path", record, f"The path {problem}.")
-        return problem is None
+            return None
+        if record.source is not None or path in self._target:
+            return path
+        found = self._matches.find(record)
+        if len(found) > 1:
+            candidates = ", ".join(printable(path) for path in found[:5])
+            self._drop("ambiguous-name", record, f"The directory has that name more than once: {candidates}.")
+            return None
+        return found[0] if found else path
 
     def _places(self, by_path: dict[str, FileRecord], present: dict[bytes, Row]) -> Iterator[Arriving]:
         for path, record in by_path.items():
@@ -186,10 +264,10 @@ class _Import:
     def _report(self, problem: Problem | None, record: FileRecord, arrived: bool) -> None:
         if problem is None:
             return
-        if not arrived:
-            self._drop(problem.code, record, problem.message)
-        else:
+        if arrived:
             self._sum.report(problem)
+        else:
+            self._drop(problem.code, record, problem.message)
 
     def _drop(self, code: str, record: FileRecord, message: str) -> None:
         count = len(record.instances)
@@ -205,19 +283,25 @@ class _Import:
             size = file.found.size_bytes
             state = state._replace(blob=file.blob, size_bytes=size, media_type=file.media_type)
             self._result.replaced_files += 1
-        state = self._annotated(record, state)
+        state = self._annotated(self._prefix + record.path, record, state)
         if state == before:
             self._result.unchanged_files += 1
         else:
             self._edit.set_state(state)
-        self._sum.stored(record)
 
-    def _annotated(self, record: FileRecord, state: FileState) -> FileState:
+    def _annotated(self, path: str, record: FileRecord, state: FileState) -> FileState:
         """The state with the annotation that the record carries, if it carries any."""
+        wanted = self._wanted(record)
+        self._sum.files_out += 1
+        self._sum.instances_out += len(wanted)
+        self._sum.labels.update(instance.label for instance in wanted)
+        if self._options.dry_run and len(self._result.preview) < _PREVIEWED:
+            self._result.preview.append((path, wanted))
         if not (record.instances or record.properties or record.complete is not None):
             return state
         before = read_instances(self._edit.writer, state)
-        revision = revise(before, self._merged(record, before))
+        own = record.file_id == state.file_id.hex()
+        revision = revise(before, self._merged(wanted, before))
         if revision:
             self._result.annotated_files += 1
             self._result.added_instances += revision.added
@@ -228,19 +312,120 @@ class _Import:
         if record.complete is not None and record.complete != bool(state.complete):
             schema = self._edit.schema_id() if record.complete else NO_ID
             state = state._replace(complete=int(record.complete), completeness_schema=schema)
-        properties = numbers.spell(record.properties) if record.properties else state.properties
-        if state.properties and numbers.same_value(properties, state.properties):
-            return state
-        return state._replace(properties=properties)
+        return self._with_properties(record, state, recognised=own or bool(before))
 
-    def _merged(self, record: FileRecord, before: Sequence[Instance]) -> list[Instance]:
+    def _with_properties(self, record: FileRecord, state: FileState, *, recognised: bool) -> FileState:
+        """What the format says of the file. Of a file that is known again, it adds nothing that an export made up."""
+        before = numbers.parse(state.properties) if state.properties else {}
+        after = dict(record.properties)
+        if recognised and self._format.NAME not in before:
+            after.pop(self._format.NAME, None)
+        after = {**before, **after}
+        return state if after == before else state._replace(properties=numbers.spell(after))
+
+    def _wanted(self, record: FileRecord) -> list[Instance]:
+        """The record's instances under our names, less those that the user does not want."""
+        wanted = []
+        for instance in record.instances:
+            mapped = self._options.mapping.apply(instance)
+            if mapped is None:
+                self._filtered["Instances whose label is mapped to nothing."] += 1
+            elif self._options.min_score is not None and (_score(mapped) or 1.0) < self._options.min_score:
+                self._filtered[f"Instances with a score below {self._options.min_score:g}."] += 1
+            else:
+                wanted.append(mapped)
+        if self._options.top is not None and len(wanted) > self._options.top:
+            self._filtered[f"Instances beyond the best {self._options.top} of a file."] += (
+                len(wanted) - self._options.top
+            )
+            best = sorted(wanted, key=lambda instance: -(_score(instance) or 0.0))[: self._options.top]
+            kept = {instance.instance_id for instance in best}
+            wanted = [instance for instance in wanted if instance.instance_id in kept]
+        return wanted
+
+    def _merged(self, wanted: Sequence[Instance], before: Sequence[Instance]) -> list[Instance]:
         """What the source says now, and what was made in tdvc."""
-        if self._format.NAME == tdvc_jsonl.NAME:
-            return record.instances
-        imported = [
-            instance if instance.source else msgspec.structs.replace(instance, source=IMPORTED)
-            for instance in record.instances
+        if "source" in self._format.KEEPS and "instance_id" in self._format.KEEPS and "file_id" in self._format.KEEPS:
+            return list(wanted)  # it says everything: what it leaves out is gone
+        if not before:
+            return [_imported(instance) for instance in wanted]
+        known = _Known(before, self._format.NAME)
+        merged = [known.again(instance) or _imported(instance) for instance in wanted]
+        taken = {instance.instance_id for instance in merged}
+        return merged + [i for i in before if i.source != IMPORTED and i.instance_id not in taken]
+
+
+def _imported(instance: Instance) -> Instance:
+    return instance if instance.source else msgspec.structs.replace(instance, source=IMPORTED)
+
+
+def _score(instance: Instance) -> float | None:
+    text = bytes(instance.score)
+    return None if text == b"null" else float(text)
+
+
+class _Known:
+    """Instances that a file has, to be known again in what comes in."""
+
+    def __init__(self, before: Sequence[Instance], format_name: str) -> None:
+        self._by_id = {instance.instance_id: instance for instance in before}
+        self._by_content: dict[tuple[Any, ...], list[Instance]] = {}
+        for instance in before:
+            self._by_content.setdefault(_content(instance), []).append(instance)
+        self._format_name = format_name
+
+    def again(self, instance: Instance) -> Instance | None:
+        """The instance as the file has it, with what is new about it; None where the file does not have it."""
+        former = self._by_id.get(instance.instance_id)
+        if former is None:
+            twins = self._by_content.get(_content(instance), [])
+            former = next((twin for twin in twins if twin.instance_id in self._by_id), None)
+        if former is None:
+            return None
+        self._by_id.pop(former.instance_id, None)
+        changes: dict[str, Any] = {"instance_id": former.instance_id}
+        if instance.source in (None, IMPORTED) and former.source is not None:
+            changes["source"] = former.source
+        elif instance.source is None:
+            changes["source"] = None
+        properties = numbers.parse(bytes(instance.properties))
+        if self._format_name not in numbers.parse(bytes(former.properties)):
+            properties.pop(self._format_name, None)
+            changes["properties"] = msgspec.Raw(numbers.spell(properties)) if properties else former.properties
+        return msgspec.structs.replace(instance, **changes)
+
+
+def _content(instance: Instance) -> tuple[Any, ...]:
+    """What an instance says, however its numbers are spelled."""
+    attributes = tuple(sorted((key, str(value)) for key, value in instance.attribute_values.items()))
+    return (instance.label, instance.type, str(_as_floats(instance.coordinates)), attributes, instance.frame)
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_floats(item) for item in value]
+    return round(float(value), 6) if isinstance(value, int | float) else value
+
+
+class _Matches:
+    """Finds the file of a directory that a record without a picture is about."""
+
+    def __init__(self, edit: Transaction, target: Directory) -> None:
+        self._edit = edit
+        self._target = target
+        self._by_name: dict[str, list[str]] | None = None
+        self._by_id: dict[FileId, str] = {}
+
+    def find(self, record: FileRecord) -> list[str]:
+        """The paths it may be: by file_id, else by name."""
+        if self._by_name is None:
+            self._by_name = {}
+            for entry in self._target.entries():
+                self._by_name.setdefault(entry.path.rpartition("/")[2], []).append(entry.path)
+                self._by_id[entry.state.file_id] = entry.path
+        if record.file_id is not None and (path := self._by_id.get(FileId(bytes.fromhex(record.file_id)))):
+            return [path]
+        name = record.path.rpartition("/")[2]
+        return self._by_name.get(name) or [
+            path for stem, paths in self._by_name.items() if stem.rpartition(".")[0] == name for path in paths
         ]
-        taken = {instance.instance_id for instance in imported}
-        made_here = [i for i in before if i.source != IMPORTED and i.instance_id not in taken]
-        return imported + made_here

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tdvc.errors import Conflict, NotFound, Refused
 from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_ids
@@ -62,6 +62,7 @@ class Transaction:
         self._states: dict[FileId, FileState] = {}
         self._new: set[FileId] = set()
         self._labels: set[str] = set()
+        self._classes: list[tuple[str, Mapping[str, Mapping[str, Any]]]] = []
         self._created: dict[str, DirectoryRef | None] = {}
         self._clones: dict[str, str] = {}
         self._removed: dict[str, DirectoryRef] = {}
@@ -193,9 +194,9 @@ class Transaction:
             self._ref(name)
         self._current = name
 
-    def learn(self, labels: Iterable[str]) -> None:
-        """Labels that the schema is to know."""
-        self._labels.update(labels)
+    def learn_classes(self, format_name: str, classes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Labels that the schema is to know, in their order, with what a format says of each."""
+        self._classes.append((format_name, classes))
 
     def schema_id(self) -> ObjectId:
         """The schema with everything learned so far."""
@@ -283,10 +284,12 @@ class Transaction:
         return Table(self.writer, PATHS, ref.paths)
 
     def _learned(self, view: View) -> ObjectId:
-        if not self._labels:
+        if not (self._labels or self._classes):
             return view.schema
-        schema = read_schema(self.writer, view.schema)
-        learned = schema.learned(self._labels)
+        schema = learned = read_schema(self.writer, view.schema)
+        for format_name, classes in self._classes:
+            learned = learned.learned(classes).described(format_name, classes)
+        learned = learned.learned(sorted(self._labels))
         return view.schema if learned is schema else self.writer.put(Kind.SCHEMA, learned.encode())
 
     def _apply(self, view: View) -> View:

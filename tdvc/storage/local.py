@@ -158,16 +158,28 @@ class LocalStorage:
         if not content:
             with explained(name):
                 os.close(os.open(self._path(name), _NEW, 0o444))
-            self._sync_folder(os.path.dirname(name))
+            with self._taken_back(name):
+                self._sync_folder(os.path.dirname(name))
             return
         if os.path.lexists(self._path(name)):
             raise FileExistsError(name)
         upload = self.upload()
         try:
-            upload.write([content])
-            upload.publish(name)
+            with self._taken_back(name):
+                upload.write([content])
+                upload.publish(name)
         except BaseException:
             upload.discard()
+            raise
+
+    @contextlib.contextmanager
+    def _taken_back(self, name: str) -> Iterator[None]:
+        """A name that could not be made durable goes again, so that what is said to have failed is not visible."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(name))
             raise
 
     def remove(self, name: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
@@ -7,13 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from tdvc.errors import NotFound, Refused, Usage
+from tdvc.errors import NotFound, Refused, StorageFailure, Usage
 from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate
 from tdvc.ops.transfer import mirror
 from tdvc.ops.undoing import undo
 from tdvc.repo.repository import Repository
-from tests.ops.build import box, fails, file_id, held, jpeg, labels, lines, read_tree, stored_blobs, unchanged, write_tree
+from tests.ops.build import (
+    box,
+    fails,
+    file_id,
+    held,
+    jpeg,
+    labels,
+    lines,
+    read_tree,
+    stored_blobs,
+    unchanged,
+    write_tree,
+)
 
 FILES = {"a.jpg": jpeg("a"), "b.jpg": jpeg("b"), "in/c.txt": b"text", "in/deep/d.bin": bytes(range(256))}
 
@@ -109,7 +122,6 @@ def test_large_files(disk_repository: Repository, tmp_path: Path, size: int) -> 
     assert [place.stat().st_size for place in singles] == ([size] if size >= 8 << 20 else [])
 
 
-@pytest.mark.xfail(strict=True, reason="ObjectWriter.finish_single does not count what it keeps")
 def test_the_bytes_of_large_files_are_counted(disk_repository: Repository, tmp_path: Path) -> None:
     source = write_tree(tmp_path / "source", {"large.bin": bytes(9 << 20)})
     assert add(disk_repository, [source]).new_blob_bytes == 9 << 20
@@ -453,6 +465,22 @@ def test_strange_names_are_kept(repository: Repository, tmp_path: Path, name: st
 
 
 # what looks odd, and what is refused
+
+
+def test_a_full_disk_leaves_everything_as_it_was(
+    disk_repository: Repository, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        patch.setattr(os, "write", full)
+        with unchanged(disk_repository), fails(StorageFailure, "disk-full"):
+            add(disk_repository, [photos])
+    assert list((disk_repository.path / ".tdvc/tmp").iterdir()) == []
+    assert add(disk_repository, [photos]).added_files == 4
+    assert bytes_of(disk_repository) == FILES
 
 
 def test_a_corrupt_picture_is_stored_as_it_is_and_reported(repository: Repository, tmp_path: Path) -> None:

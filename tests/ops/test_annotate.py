@@ -158,29 +158,30 @@ def test_a_missing_edits_file_is_an_error(pets: Repository, tmp_path: Path) -> N
 
 
 def test_numbers_are_kept_as_they_are_spelled(pets: Repository) -> None:
-    text = '{"op":"replace","path":"none.jpg","instances":[{"label":"x","type":"box","geometry":[0.148063,1.50,1e3,2000],'
-    annotate(pets, io.BytesIO((text + '"score":0.10,"attributes":{"n":1.0}}]}').encode()))
+    fields = '"label":"x","type":"box","geometry":[0.148063,1.50,1e3,2000],"score":0.10,"attributes":{"n":1.0}'
+    annotate(pets, lines('{"op":"replace","path":"none.jpg","instances":[{' + fields + "}]}"))
     found = pets["Main"]["none.jpg"].instances[0]
     assert bytes(found.geometry) == b"[0.148063,1.50,1e3,2000]"
     assert (bytes(found.score), bytes(found.attributes)) == (b"0.10", b'{"n":1.0}')
 
 
 def test_another_spelling_of_the_same_number_is_no_change(pets: Repository) -> None:
-    change = '{"op":"update","path":"rex.jpg","instance_id":"%s","set":{"geometry":[1.0,2e0,30.00,4e1]}}' % identity(1)
+    change = '{"op":"update","path":"rex.jpg","instance_id":"ID","set":{"geometry":[1.0,2e0,30.00,4e1]}}'
     with unchanged(pets):
-        result = annotate(pets, lines(change))
+        result = annotate(pets, lines(change.replace("ID", identity(1))))
     assert (result.edits, result.files, result.operation) == (1, 0, None)
     assert bytes(one(pets, "rex.jpg", 1).geometry) == b"[1,2,30,40]"
 
 
 def test_an_instance_that_is_not_touched_keeps_its_spelling(pets: Repository) -> None:
-    annotate(pets, lines('{"op":"replace","path":"none.jpg","instances":[%s]}' % _spelled("[0.10,0.20,1.0,1.0]")))
+    annotate(pets, lines(_replaced("[0.10,0.20,1.0,1.0]")))
     annotate(pets, lines({"op": "add", "path": "none.jpg", "instance": box(number=8)}))
     assert bytes(one(pets, "none.jpg", 7).geometry) == b"[0.10,0.20,1.0,1.0]"
 
 
-def _spelled(geometry: str) -> str:
-    return '{"instance_id":"%s","label":"x","type":"box","geometry":%s}' % (identity(7), geometry)
+def _replaced(geometry: str) -> str:
+    instance = f'{{"instance_id":"{identity(7)}","label":"x","type":"box","geometry":{geometry}}}'
+    return f'{{"op":"replace","path":"none.jpg","instances":[{instance}]}}'
 
 
 # what is refused, whole and with the line
@@ -243,7 +244,7 @@ def test_a_bad_line_is_named_and_nothing_is_applied(pets: Repository, line, kind
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_are_none_are_refused(pets: Repository, number: str) -> None:
     with unchanged(pets), fails(FormatError, "bad-edit"):
-        annotate(pets, lines('{"op":"replace","path":"none.jpg","instances":[%s]}' % _spelled(f"[0,0,1,{number}]")))
+        annotate(pets, lines(_replaced(f"[0,0,1,{number}]")))
 
 
 # relabel

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tdvc.errors import Conflict
+from tdvc.errors import Conflict, Usage
 from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate, complete
 from tdvc.ops.checkout import checkout
@@ -16,6 +16,7 @@ from tdvc.ops.snapshots import snapshot
 from tdvc.ops.status import folder_status
 from tdvc.ops.transfer import mirror, remove
 from tdvc.repo.repository import Repository
+from tdvc.storage.folder import FolderWriter
 from tests.ops.build import box, fails, file_id, held, identity, jpeg, labels, lines, stock, unchanged, write_tree
 
 
@@ -30,8 +31,8 @@ def pets(disk_repository: Repository) -> Repository:
             "in/c.jpg": jpeg("c"),
         },
     )
-    text = '{"op":"add","path":"b.jpg","instance":{"label":"x","type":"tag","score":0.10,"instance_id":"%s"}}'
-    annotate(disk_repository, lines(text % identity(3)))
+    text = '{"op":"add","path":"b.jpg","instance":{"label":"x","type":"tag","score":0.10,"instance_id":"ID"}}'
+    annotate(disk_repository, lines(text.replace("ID", identity(3))))
     complete(disk_repository, ["in/c.jpg"])
     commit(disk_repository, "first")
     snapshot(disk_repository, "Main", "v1")
@@ -87,7 +88,7 @@ def test_an_edited_picture_keeps_its_identity_and_instances(pets: Repository, ou
 def test_edited_annotation(pets: Repository, out: Path) -> None:
     def change(records: dict) -> None:
         records["a.jpg"]["instances"][0]["geometry"] = [5, 5, 10, 10]
-        records["b.jpg"]["instances"] = records["b.jpg"]["instances"][1:] + [box("new", number=9)]
+        records["b.jpg"]["instances"] = [*records["b.jpg"]["instances"][1:], box("new", number=9)]
         records["in/c.jpg"]["complete"] = False
 
     rewrite(out, change)
@@ -141,7 +142,9 @@ def test_a_broken_line_is_reported_and_the_others_come(pets: Repository, out: Pa
     with (out / "instances.jsonl").open("a") as stream:
         stream.write("{broken\n")
     result = add(pets, [out])
-    assert [(problem.code, problem.place) for problem in result.problems] == [("record-unreadable", "instances.jsonl:4")]
+    assert [(problem.code, problem.place) for problem in result.problems] == [
+        ("record-unreadable", "instances.jsonl:4")
+    ]
     assert labels(pets, "Main", "a.jpg") == ["wolf"]
 
 
@@ -152,8 +155,29 @@ def test_a_missing_file_is_taken_out_with_sync_only(pets: Repository, out: Path)
     result = add(pets, [out], sync=True)
     assert result.removed_files == 1
     assert list(held(pets, "Main")) == ["b.jpg", "in/c.jpg"]
+    assert folder_status(pets, out).missing == []
+    stock(pets, "Main", {"a.jpg": jpeg("a")})
     with unchanged(pets):
         assert add(pets, [out], sync=True).removed_files == 0
+
+
+def test_sync_of_a_checkout_that_was_cut_short_is_refused(pets: Repository, out: Path, monkeypatch) -> None:
+    remove(pets, ["Main:a.jpg"])
+    commit(pets, "second")
+    real = FolderWriter.remove
+
+    def cut_short(writer, path):
+        real(writer, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FolderWriter, "remove", cut_short)
+        checkout(pets, "Main", out, update=True)
+    with unchanged(pets), fails(Usage, "bad-usage"):
+        add(pets, [out], sync=True)
+    checkout(pets, "Main", out, update=True)
+    with unchanged(pets):
+        add(pets, [out], sync=True)
 
 
 def test_sync_leaves_what_the_directory_gained_meanwhile(pets: Repository, out: Path) -> None:

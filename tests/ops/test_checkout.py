@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tdvc.errors import NotFound, Refused, Usage
+from tdvc.errors import NotFound, Refused, StorageFailure, Usage
 from tdvc.ids import Kind
 from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate
@@ -23,7 +24,13 @@ from tdvc.storage.folder import FolderWriter
 from tests.ops.build import box, fails, held, identity, jpeg, lines, read_tree, stock, write_tree
 
 BESIDE = {".tdvc-checkout", "instances.jsonl", "schema.json", "SHA256SUMS"}
-FILES = {"a.jpg": jpeg("a"), "b.jpg": jpeg("b"), "empty.txt": b"", "in/c.jpg": jpeg("c"), "in/deep/d.bin": bytes(range(256))}
+FILES = {
+    "a.jpg": jpeg("a"),
+    "b.jpg": jpeg("b"),
+    "empty.txt": b"",
+    "in/c.jpg": jpeg("c"),
+    "in/deep/d.bin": bytes(range(256)),
+}
 
 
 @pytest.fixture
@@ -89,16 +96,20 @@ def _records(folder: Path) -> list[dict]:
 
 
 def test_the_annotation_is_written_beside_with_numbers_as_they_came(pets: Repository, out: Path) -> None:
-    text = '{"op":"update","path":"b.jpg","instance_id":"%s","set":{"geometry":[0.50,1,2,3e2]}}' % identity(1)
-    annotate(pets, lines(text))
+    text = '{"op":"update","path":"b.jpg","instance_id":"ID","set":{"geometry":[0.50,1,2,3e3]}}'
+    annotate(pets, lines(text.replace("ID", identity(1))))
     annotate(pets, lines('{"op":"replace","path":"a.jpg","instances":[{"label":"x","type":"tag","score":0.10}]}'))
     checkout(pets, "Main", out)
     assert [record["path"] for record in _records(out)] == sorted(FILES)
-    assert '"score":0.10' in (out / "instances.jsonl").read_text()
+    text = (out / "instances.jsonl").read_text()
+    assert '"score":0.10' in text
+    assert '"geometry":[0.50,1,2,3e3]' in text
     assert set(json.loads((out / "schema.json").read_text())["labels"]) == {"dog", "x"}
 
 
-@pytest.mark.parametrize("name", ["two\nlines.jpg", "carriage\rreturn.jpg", " lead and trail ", "*star", "-dash", "é🐕.jpg"])
+@pytest.mark.parametrize(
+    "name", ["two\nlines.jpg", "carriage\rreturn.jpg", " lead and trail ", "*star", "-dash", "é🐕.jpg"]
+)
 def test_strange_names_come_back_and_sha256sum_understands_them(disk_repository: Repository, out: Path, name) -> None:
     stock(disk_repository, "Main", {name: b"content", f"folder {name}/x": b"below"})
     checkout(disk_repository, "Main", out)
@@ -362,7 +373,9 @@ def test_an_interrupted_update_is_taken_up(
     assert folder_status(pets, out).clean
 
 
-def test_a_file_that_was_cut_short_by_the_interruption_is_written_anew(pets: Repository, out: Path, monkeypatch) -> None:
+def test_a_file_that_was_cut_short_by_the_interruption_is_written_anew(
+    pets: Repository, out: Path, monkeypatch
+) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         Written(patch, 3)
         checkout(pets, "v1", out)
@@ -379,6 +392,22 @@ def test_a_file_of_the_users_in_an_interrupted_checkout_is_kept(pets: Repository
     with fails(Refused, "checkout-in-the-way"):
         checkout(pets, "v1", out)
     assert (out / "b.jpg").read_bytes() == b"something else"
+
+
+def test_a_full_disk_is_said_and_the_checkout_taken_up(pets: Repository, out: Path, monkeypatch) -> None:
+    real, left = os.write, [3]
+
+    def filling_up(descriptor, content):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, content)
+
+    with monkeypatch.context() as patch, fails(StorageFailure, "disk-full"):
+        patch.setattr(os, "write", filling_up)
+        checkout(pets, "v1", out)
+    checkout(pets, "v1", out)
+    assert pictures(out) == FILES
 
 
 # large files, damage
@@ -427,6 +456,17 @@ def test_damaged_bytes_are_named_and_never_written(large: Repository, out: Path,
     assert [(problem.code, problem.place) for problem in result.problems] == [("stored-damaged", "large.bin")]
     assert pictures(out) == {"small.bin": b"small"}
     check_sums(out)
+
+
+def test_more_files_than_one_worker_would_take(disk_repository: Repository, out: Path) -> None:
+    files = {f"{n % 7}/{n:05}.jpg": jpeg(f"{n} " * (n % 50)) for n in range(1300)}
+    stock(disk_repository, "Main", files)
+    _damage(disk_repository, files["3/00507.jpg"])
+    result = checkout(disk_repository, "Main", out)
+    assert [problem.place for problem in result.problems] == ["3/00507.jpg"]
+    assert (result.written_files, pictures(out)) == (1299, {p: c for p, c in files.items() if p != "3/00507.jpg"})
+    check_sums(out)
+    assert folder_status(disk_repository, out).clean
 
 
 def test_a_damaged_packed_file_does_not_stop_the_others(pets: Repository, out: Path) -> None:

@@ -150,8 +150,8 @@ def test_attributes_key_by_key(pets: Repository) -> None:
 
 
 def test_an_attribute_with_another_spelling_of_its_number_does_not_differ(pets: Repository) -> None:
-    change = '{"attributes":{"age":3.0,"name":"x"}}'
-    annotate(pets, lines('{"op":"update","path":"a.jpg","instance_id":"%s","set":%s}' % (identity(1), change)))
+    change = '{"op":"update","path":"a.jpg","instance_id":"ID","set":{"attributes":{"age":3.0,"name":"x"}}}'
+    annotate(pets, lines(change.replace("ID", identity(1))))
     (file,) = diff(pets)
     assert list(file.instances[0].attributes) == ["name"]
 
@@ -231,7 +231,7 @@ def test_a_diff_of_many_files_equals_what_was_done(repository: Repository) -> No
     stock(repository, "Main", {f"{n:04}.jpg": str(n).encode() for n in range(1500)})
     commit(repository, "first", "Main")
     remove(repository, [f"Main:{n:04}.jpg" for n in range(0, 1500, 7)])
-    stock(repository, "Main", {f"new/{n:04}.jpg": b"new %d" % n for n in range(0, 300)})
+    stock(repository, "Main", {f"new/{n:04}.jpg": b"new %d" % n for n in range(300)})
     complete(repository, [f"{n:04}.jpg" for n in range(1, 1500, 7)])
     before = {entry.path: entry.state for entry in repository["Main@"].entries()}
     after = {entry.path: entry.state for entry in repository["Main"].entries()}

@@ -21,8 +21,7 @@ def cells(tmp_path: Path) -> Path:
 
 
 def picture(number: int) -> str:
-    (path,) = [path for path in ("", "JPEGImages/") if path is not None and path]
-    return f"{path}{name_of(number)}.jpg"
+    return f"JPEGImages/{name_of(number)}.jpg"
 
 
 def test_a_whole_set_comes_in_and_the_sum_comes_out(repository: Repository, cells: Path) -> None:
@@ -184,14 +183,18 @@ def test_more_than_one_batch(repository: Repository, tmp_path: Path) -> None:
 
 
 def test_an_image_folder(repository: Repository, tmp_path: Path) -> None:
-    source = write_tree(tmp_path / "source", {"cat/1.jpg": b"\xff\xd8\xffc\xff\xd9", "dog/1.jpg": b"\xff\xd8\xffd\xff\xd9"})
+    source = write_tree(
+        tmp_path / "source", {"cat/1.jpg": b"\xff\xd8\xffc\xff\xd9", "dog/1.jpg": b"\xff\xd8\xffd\xff\xd9"}
+    )
     assert import_(repository, source, format="image-folder").labels == ["cat", "dog"]
     assert [labels(repository, "Main", path) for path in held(repository, "Main")] == [["cat"], ["dog"]]
     with unchanged(repository):
         import_(repository, source, format="image-folder")
 
 
-def test_our_own_format_comes_back_as_an_empty_diff(repository: Repository, disk_repository: Repository, cells, tmp_path):
+def test_our_own_format_comes_back_as_an_empty_diff(
+    repository: Repository, disk_repository: Repository, cells, tmp_path
+):
     import_(disk_repository, cells)
     annotate(disk_repository, lines({"op": "add", "path": picture(0), "instance": box("x", number=5, source="human")}))
     checkout(disk_repository, "Main", tmp_path / "out")

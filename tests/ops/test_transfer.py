@@ -156,6 +156,12 @@ def test_label_narrowing_takes_the_whole_label_whatever_is_in_it(repository: Rep
     assert list(held(repository, "Chosen")) == ["yes.jpg"]
 
 
+def test_an_attribute_that_is_called_label_is_no_label(repository: Repository) -> None:
+    stock(repository, "Main", {"no.jpg": (b"1", [box("cat", attributes={"label": "dog"})]), "yes.jpg": (b"2", [box()])})
+    mirror(repository, ["Main"], "Chosen", label="dog")
+    assert list(held(repository, "Chosen")) == ["yes.jpg"]
+
+
 @pytest.mark.parametrize("text", ["Pets:nothing.jpg", "Pets:*.png", "Pets:new/"])
 def test_a_pattern_that_fits_nothing_is_an_error(pets: Repository, text: str) -> None:
     with unchanged(pets), fails(NotFound, "file-not-found"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tdvc.errors import Conflict, Corruption, TdvcError
+from tdvc.errors import Conflict, Corruption, StorageFailure, TdvcError
 from tdvc.ids import ObjectId
 from tdvc.repo import oplog
 from tdvc.repo.repository import Repository
@@ -118,6 +118,21 @@ def test_moving_the_head_creates_the_new_name_before_the_old_one_goes(
     new = step(repository, 1)
     assert seen == [2, 1]
     assert repository.storage.names("heads") == [new.hex()] != [old.hex()]
+
+
+def test_an_old_head_that_can_not_be_removed_does_not_undo_what_happened(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise StorageFailure("disk-failure", "The disk would not.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repository.storage, "remove", fail)
+        new = step(repository, 1)
+    assert len(repository.storage.names("heads")) == 2
+    assert again(repository).head() == new
+    last = step(again(repository), 2)
+    assert repository.storage.names("heads") == [last.hex()]
 
 
 def test_a_crash_before_the_head_moves_changes_nothing(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -213,6 +214,21 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     journal.failures.clear()
     assert caught.value.code == "disk-full"
     assert store.names("packs") == ["first"]
+    assert left_in_tmp(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"abc"])
+def test_a_name_that_can_not_be_made_durable_is_taken_back(
+    store: LocalStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    def fail_for_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail_for_folders)
+    with pytest.raises(StorageFailure):
+        store.create("heads/one", content)
+    assert store.names("heads") == ["first"]
     assert left_in_tmp(tmp_path) == []
 
 
