@@ -26,11 +26,10 @@ from tdvc.names import printable
 
 if TYPE_CHECKING:
     from tdvc.ops.add import AddResult
-    from tdvc.ops.importing import ImportResult
     from tdvc.ops.listing import Listed, Shown
     from tdvc.ops.transfer import TransferResult
 
-_MAX_LABELS = 20
+
 _PAST = {"mirror": "Mirrored", "copy": "Copied", "move": "Moved"}
 _at_option = click.option("-a", "--at", default="", metavar="PREFIX", help="Put this folder before every path.")
 _sources = click.argument("sources", nargs=-1, required=True, shell_complete=complete_revisions)
@@ -75,35 +74,6 @@ def _fact_lines(facts: list[tuple[str, int, str]]) -> Iterator[str]:
     """Counted files, one line each, without those that are none; `nothing` where all are."""
     rows = [(word, *output.counted(count, "file"), note) for word, count, note in facts if count]
     yield from (f"  {line}" for line in output.table(rows, counts=(1,)) or ["nothing"])
-
-
-@command("tdvc import coco -d Pets", "tdvc import annotated --format pascal-voc")
-@click.argument("source", type=click.Path(path_type=Path))
-@directory_option
-@click.option("-f", "--format", metavar="FORMAT", help="Which format it is; detected where it is left out.")
-@_at_option
-@json_option
-def import_(source: Path, directory: str | None, format: str | None, at: str, as_json: bool) -> int:
-    """Import files together with their annotations.
-
-    SOURCE is a folder or a file in a format that tdvc knows. It ends with a reconciliation: what came in, what was
-    left out and why. Importing the same again changes nothing.
-    """
-    from tdvc.ops.importing import import_ as verb
-
-    with Watch() as progress:
-        result = verb(open_repository(), source, directory, format=format, at=at, progress=progress)
-    return output.report(result, _import_lines(result), as_json)
-
-
-def _import_lines(result: ImportResult) -> Iterator[str]:
-    yield printable(result.sentence)
-    if result.labels:
-        more = len(result.labels) - _MAX_LABELS
-        shown = ", ".join(printable(label) for label in result.labels[:_MAX_LABELS])
-        yield f"Labels: {shown}{f', … and {more:,} more' if more > 0 else ''}"
-    if result.operation is None:
-        yield "Nothing changed."
 
 
 @command("tdvc ls", "tdvc ls 'Pets:night/*.jpg' --long", "tdvc ls v1 --label dog")

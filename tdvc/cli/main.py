@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "init": Entry("repository", "init", "Create a repository.", "Begin"),
     "add": Entry("files", "add", "Add raw files to a directory.", "Begin"),
-    "import": Entry("files", "import_", "Import files together with their annotations.", "Begin"),
+    "import": Entry("exchange", "import_", "Import files together with their annotations.", "Begin"),
     "demo": Entry("demo", "demo", "Draw a sample set and show the main commands at work on it.", "Begin"),
     "status": Entry("repository", "status", "Show what is staged, or what changed in a checked-out folder.", "Look"),
     "ls": Entry("files", "ls", "List files.", "Look"),
@@ -72,6 +72,8 @@ COMMANDS: dict[str, Entry] = {
     "snapshots": Entry("snapshots", "snapshots", "List the snapshots.", "Record"),
     "checkout": Entry("snapshots", "checkout", "Write the files of a state into a folder.", "Record"),
     "verify": Entry("snapshots", "verify", "Check every byte of a state.", "Record"),
+    "export": Entry("exchange", "export", "Export states in the format of some tool.", "Record"),
+    "formats": Entry("exchange", "formats", "List the formats and what each can carry.", "Shell"),
     "directory": Entry("directories", "directory", "List, create, remove and rename directories.", "Directories"),
     "switch": Entry("directories", "switch", "Choose the current directory.", "Directories"),
     "operations": Entry("repository", "operations", "List what was done, newest first.", "Undo"),

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 FORMATS: dict[str, str] = {
+    "coco": "tdvc.formats.coco",
     "image-folder": "tdvc.formats.image_folder",
     "pascal-voc": "tdvc.formats.pascal_voc",
     "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",

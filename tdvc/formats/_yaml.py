@@ -221,17 +221,17 @@ class _Reader:
     def flow(self, rest: str, depth: int) -> Any:
         """The `[...]` or `{...}` that `rest` of this line begins; it may go on for many lines."""
         self.column = len(self.lines[self.line].rstrip()) - len(rest)
-        value = self.flow_value(self.token(), depth)
+        value = self.flow_value(self.word(), depth)
         if _COMMENT.sub("", self.lines[self.line][self.column :]).strip():
             self.refuse("goes on after a closing bracket")
         self.skip(self.line + 1)
         return value
 
-    def token(self) -> str:
+    def word(self) -> str:
         """The next bracket, comma, colon or scalar."""
         if self.waiting:
-            token, self.waiting = self.waiting, ""
-            return token
+            word, self.waiting = self.waiting, ""
+            return word
         while self.line < len(self.lines):
             if match := _TOKEN.match(self.lines[self.line], self.column):
                 self.column = match.end()
@@ -239,21 +239,21 @@ class _Reader:
             if _COMMENT.sub("", self.lines[self.line][self.column :]).strip():
                 self.refuse("has something that does not belong between brackets")
             self.line, self.column = self.line + 1, 0
-        self.refuse("ends before its brackets are closed")
+        return self.refuse("ends before its brackets are closed")
 
-    def flow_value(self, token: str, depth: int) -> Any:
-        """The value between brackets that begins with `token`."""
+    def flow_value(self, first: str, depth: int) -> Any:
+        """The value between brackets that begins with `first`."""
         if depth > MAX_DEPTH:
             self.refuse(f"nests deeper than {MAX_DEPTH} levels")
-        if token == "[":
-            return [self.flow_value(first, depth + 1) for first in self.parts("]")]
-        if token == "{":
+        if first == "[":
+            return [self.flow_value(part, depth + 1) for part in self.parts("]")]
+        if first == "{":
             return self.flow_mapping(depth)
-        if token in _PUNCTUATION:
-            self.refuse(f"has {token!r} where a value is needed")
-        text = self.scalar(token)
-        while token[0] not in "\"'":
-            following = self.token()
+        if first in _PUNCTUATION:
+            self.refuse(f"has {first!r} where a value is needed")
+        text = self.scalar(first)
+        while first[0] not in "\"'":
+            following = self.word()
             if following in _PUNCTUATION or following[0] in "\"'":
                 self.waiting = following
                 break
@@ -269,20 +269,20 @@ class _Reader:
                 self.refuse("gives a key twice, or one that is no text")
             if not self.waiting and self.lines[self.line].startswith(":", self.column):
                 self.column += 1  # "key":value, as JSON has it
-            elif self.token() != ":":
+            elif self.word() != ":":
                 self.refuse("has a key without a value")
-            found[key] = self.flow_value(self.token(), depth + 1)
+            found[key] = self.flow_value(self.word(), depth + 1)
         return found
 
     def parts(self, closing: str) -> Iterator[str]:
-        """The first token of every part up to the closing bracket; the rest of the part is read in between."""
-        token = self.token()
-        while token != closing:
-            yield token
-            token = self.token()
-            if token == ",":
-                token = self.token()
-            elif token != closing:
+        """The first word of every part up to the closing bracket; the rest of the part is read in between."""
+        word = self.word()
+        while word != closing:
+            yield word
+            word = self.word()
+            if word == ",":
+                word = self.word()
+            elif word != closing:
                 self.refuse("lacks a comma or a closing bracket")
 
 

@@ -24,7 +24,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from tdvc.errors import Corruption, Refused, Usage
+from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import tdvc_jsonl
 from tdvc.formats.base import FileRecord
 from tdvc.ids import ObjectId
@@ -98,12 +98,16 @@ def checkout(
 
     Raises:
         Refused: checkout-in-the-way.
-        NotFound, Usage.
+        NotFound: unknown-revision; file-not-found, where `only` or `label` fits nothing.
+        Usage: bad-usage.
     """
     if link not in LINK_MODES:
         raise Usage("bad-usage", f"--link must be one of {', '.join(LINK_MODES)}.")
     state = repository[revision]
     entries = list(with_label(state, matching(state, only or ""), label))
+    if not entries and (only or label):
+        wanted = f"file {only!r}" if only else f"file with an instance labelled {label!r}"
+        raise NotFound("file-not-found", f"{state.title} has no {printable(wanted)}.", pattern=only, label=label)
     plan = _plan(state, entries, folder, update=update)
     plan.narrowed = bool(only or label)
     if dry_run:

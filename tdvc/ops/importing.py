@@ -223,6 +223,7 @@ class _Import:
         lost = {problem.place: problem for problem in met}
         for path, record in by_path.items():
             self._report(lost.get(printable(path)), record, path in arrived)
+        self._find_elsewhere(arrived, present)
         new = [(path, arrived[path].blob) for path in by_path if path in arrived and path.encode() not in present]
         identities = dict(zip((path for path, _ in new), self._edit.fresh_ids(self._target.name, new), strict=True))
         for path, record in by_path.items():
@@ -233,6 +234,17 @@ class _Import:
                 state = FileState(identities[path], file.blob, file.found.size_bytes, media_type=file.media_type)
                 self._result.added_files += 1
                 self._edit.put(self._target.name, path, self._annotated(path, record, state))
+
+    def _find_elsewhere(self, arrived: Mapping[str, Arrived], present: dict[bytes, Row]) -> None:
+        """A picture that the directory has under the same name and with the same bytes elsewhere is that file."""
+        for path, file in arrived.items():
+            if path.encode() in present or not self._target.counts.files:
+                continue
+            paths = self._matches.named(path)
+            if len(paths) == 1:
+                row = self._target.table.get(paths[0].encode())
+                if row is not None and row[2] == file.blob:
+                    present[path.encode()] = row
 
     def _path_of(self, record: FileRecord) -> str | None:
         """Where a record belongs in the directory; None, and a problem, where that can't be said."""
@@ -414,18 +426,24 @@ class _Matches:
         self._edit = edit
         self._target = target
         self._by_name: dict[str, list[str]] | None = None
+        self._by_stem: dict[str, list[str]] = {}
         self._by_id: dict[FileId, str] = {}
 
     def find(self, record: FileRecord) -> list[str]:
         """The paths it may be: by file_id, else by name."""
+        known = self.named(record.path)
+        if record.file_id is not None and (path := self._by_id.get(FileId(bytes.fromhex(record.file_id)))):
+            return [path]
+        return known
+
+    def named(self, path: str) -> list[str]:
+        """The paths whose last component is that of `path`; where there is none, with any extension."""
         if self._by_name is None:
             self._by_name = {}
             for entry in self._target.entries():
-                self._by_name.setdefault(entry.path.rpartition("/")[2], []).append(entry.path)
+                name = entry.path.rpartition("/")[2]
+                self._by_name.setdefault(name, []).append(entry.path)
+                self._by_stem.setdefault(name.rpartition(".")[0], []).append(entry.path)
                 self._by_id[entry.state.file_id] = entry.path
-        if record.file_id is not None and (path := self._by_id.get(FileId(bytes.fromhex(record.file_id)))):
-            return [path]
-        name = record.path.rpartition("/")[2]
-        return self._by_name.get(name) or [
-            path for stem, paths in self._by_name.items() if stem.rpartition(".")[0] == name for path in paths
-        ]
+        name = path.rpartition("/")[2]
+        return self._by_name.get(name) or self._by_stem.get(name, [])

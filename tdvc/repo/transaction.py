@@ -26,7 +26,7 @@ from tdvc.model.records import Instance, encode_set, revise
 from tdvc.names import check_name, check_path
 from tdvc.repo import oplog
 from tdvc.repo.commit import Commit, Snapshot, utc_now
-from tdvc.repo.directory import File, read_schema
+from tdvc.repo.directory import File, read_instances, read_schema
 from tdvc.repo.entry import FILES, PATHS, FileState, state_of
 from tdvc.repo.view import DirectoryRef, Operation, View, read_view
 from tdvc.tables.edit import edit, empty
@@ -136,11 +136,21 @@ class Transaction:
         return state
 
     def annotate(self, file: File, instances: Iterable[Instance]) -> None:
-        """A file gets other instances, in every directory that holds it; spelling of numbers alone is no change."""
-        revision = revise(file.instances, instances)
+        """A file gets other instances, in every directory that holds it; spelling of numbers alone is no change.
+
+        The file is taken as it is now, whatever revision it was looked up in.
+
+        Raises:
+            NotFound: file-not-found, where no directory holds it any more.
+        """
+        identity = file.state.file_id
+        state = self._states.get(identity) or self._living_states(self.view, [identity]).get(identity)
+        if state is None:
+            raise NotFound("file-not-found", f"No directory holds {file.path!r} any more.", path=file.path)
+        revision = revise(read_instances(self.writer, state), instances)
         if revision:
-            identity, count = self.write_instances(revision.instances)
-            self.set_state(file.state._replace(instances=identity, instance_count=count))
+            found, count = self.write_instances(revision.instances)
+            self.set_state(state._replace(instances=found, instance_count=count))
 
     def write_instances(self, instances: Iterable[Instance]) -> tuple[ObjectId, int]:
         """Store an instance set; returns its id and how many are in it. Their labels are learned."""

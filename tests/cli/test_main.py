@@ -73,9 +73,9 @@ def test_every_command_prints_json_but_those_that_print_bytes_or_text():
     assert without == {("cat",), ("completion",), ("demo",), ("help",)}
 
 
-def test_what_deletes_can_be_tried_first():
+def test_what_deletes_or_exchanges_can_be_tried_first():
     found = {words for words, command in commands().items() if any("--dry-run" in p.opts for p in command.params)}
-    assert found == {("add",), ("remove",), ("directory", "remove"), ("checkout",)}
+    assert found == {("add",), ("import",), ("export",), ("remove",), ("directory", "remove"), ("checkout",)}
 
 
 def test_help_command(tdvc):

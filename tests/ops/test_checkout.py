@@ -144,6 +144,14 @@ def test_only_and_label(pets: Repository, tmp_path: Path) -> None:
     check_sums(tmp_path / "glob")
 
 
+def test_only_and_label_that_fit_nothing_change_nothing(pets: Repository, out: Path) -> None:
+    checkout(pets, "v1", out)
+    for narrowed in ({"only": "*.pgn"}, {"label": "horse"}, {"only": "a.jpg", "label": "dog"}):
+        with fails(NotFound, "file-not-found"):
+            checkout(pets, "v1", out, update=True, **narrowed)
+    assert pictures(out) == FILES
+
+
 def test_a_dry_run_counts_and_writes_nothing(pets: Repository, out: Path) -> None:
     result = checkout(pets, "v1", out, dry_run=True)
     assert (result.written_files, result.written_bytes) == (5, sum(map(len, FILES.values())))

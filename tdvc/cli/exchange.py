@@ -1,0 +1,155 @@
+"""Annotation in and out: import, export, formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tdvc.cli import output
+from tdvc.cli.command import command, complete_revisions, directory_option, dry_run_option, json_option, open_repository
+from tdvc.cli.progress import Watch
+from tdvc.names import printable
+
+if TYPE_CHECKING:
+    from tdvc.ops.exporting import ExportResult
+    from tdvc.ops.formats import FormatInfo
+    from tdvc.ops.importing import ImportResult
+
+_MAX_LABELS = 12
+
+
+@command("tdvc import coco -d Pets", "tdvc import predictions.csv --images photos --map columns.toml --min-score 0.5")
+@click.argument("source", type=click.Path(path_type=Path))
+@directory_option
+@click.option("-f", "--format", metavar="FORMAT", help="Which format it is; detected where it is left out.")
+@click.option("--at", default="", metavar="PREFIX", help="Put this before every path.")
+@click.option("--images", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the pictures are.")
+@click.option("--map", "map_file", type=click.Path(path_type=Path), metavar="FILE", help="What names are here (TOML).")
+@click.option("--relative/--absolute", default=None, help="Coordinates are fractions of the picture, or pixels.")
+@click.option("--min-score", type=float, metavar="SCORE", help="Leave out instances with a lower score.")
+@click.option("--top", type=int, metavar="N", help="Keep the N best instances of a file by score.")
+@click.option("--strict", is_flag=True, help="Import nothing if anything would be left out.")
+@dry_run_option
+@json_option
+def import_(
+    source: Path,
+    directory: str | None,
+    format: str | None,
+    at: str,
+    images: Path | None,
+    map_file: Path | None,
+    relative: bool | None,
+    min_score: float | None,
+    top: int | None,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Import files together with their annotations.
+
+    SOURCE is a folder or a file in a format that tdvc knows (tdvc formats). It ends with a reconciliation: what came
+    in, what was left out and why. Importing the same again changes nothing; where the pictures are in the directory
+    already, their annotation is updated. With --dry-run the first records are shown as they would land.
+    """
+    from tdvc.ops.importing import ImportOptions
+    from tdvc.ops.importing import import_ as verb
+    from tdvc.ops.mapping import FieldMap, read_map
+
+    options = ImportOptions(
+        images=images,
+        relative=relative,
+        mapping=read_map(map_file) if map_file else FieldMap(),
+        min_score=min_score,
+        top=top,
+        strict=strict,
+        dry_run=dry_run,
+    )
+    with Watch() as progress:
+        result = verb(open_repository(), source, directory, format=format, at=at, options=options, progress=progress)
+    return output.report(result, _import_lines(result, dry_run), as_json)
+
+
+def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
+    yield printable(result.sentence) + (" (dry run)" if dry_run else "")
+    if result.labels:
+        more = len(result.labels) - _MAX_LABELS
+        shown = ", ".join(printable(label) for label in result.labels[:_MAX_LABELS])
+        yield f"Labels: {shown}{f', … and {more:,} more' if more > 0 else ''}"
+    for path, instances in result.preview:
+        yield f"  {printable(path)}"
+        for instance in instances[:_MAX_LABELS]:
+            yield f"    {printable(instance.label)}  {instance.type}  {bytes(instance.geometry)[:60].decode()}"
+    if result.operation is None and not dry_run:
+        yield "Nothing changed."
+
+
+@command("tdvc export v1 yolo --format yolo", "tdvc export Train Val out --format coco --all")
+@click.argument("revisions", nargs=-1, required=True, shell_complete=complete_revisions, metavar="REV... FOLDER")
+@click.option("-f", "--format", required=True, metavar="FORMAT", help="Which format to write; tdvc formats lists them.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Files that nobody declared complete too.")
+@click.option("--pictures", type=click.Choice(("copy", "none")), default="copy", help="Whether the pictures go along.")
+@click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
+@dry_run_option
+@json_option
+def export(
+    revisions: tuple[str, ...],
+    format: str,
+    everything: bool,
+    pictures: str,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Export states in the format of some tool.
+
+    FOLDER must be empty or missing. Only files that were declared complete go out, unless --all is given. Several
+    revisions become splits. What the format can't carry is counted; --dry-run counts without writing.
+    """
+    from tdvc.ops.exporting import export as verb
+
+    if len(revisions) < 2:
+        raise click.UsageError("Name at least one revision and the folder to write to.")
+    with Watch() as progress:
+        result = verb(
+            open_repository(),
+            revisions[:-1],
+            Path(revisions[-1]),
+            format=format,
+            everything=everything,
+            pictures=pictures,
+            strict=strict,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    return output.report(result, _export_lines(result, dry_run), as_json)
+
+
+def _export_lines(result: ExportResult, dry_run: bool) -> Iterator[str]:
+    for name, count in result.losses.items():
+        yield f"{result.format} can't carry {printable(name)}: {count:,}"
+    if result.skipped_files:
+        yield f"SKIPPED {output.plural(result.skipped_files, 'file')} that nobody declared complete (--all takes them)"
+    yield printable(result.sentence) if result.sentence else "Nothing was written (dry run)."
+    if not dry_run:
+        yield f"{printable(result.folder)}  {output.human_size(result.written_bytes)}"
+
+
+@command("tdvc formats", "tdvc formats --json")
+@json_option
+def formats(as_json: bool) -> int:
+    """List the formats and what each can carry."""
+    from tdvc.ops.formats import list_formats
+
+    found = list_formats()
+    return output.report(found, _format_lines(found), as_json)
+
+
+def _format_lines(found: list[FormatInfo]) -> Iterator[str]:
+    for info in found:
+        way = "read, written" if info.written else "read"
+        yield f"{info.name:18}{info.title} ({way}): {', '.join(info.types)}"
+        if info.loses:
+            yield f"{'':18}loses {'; '.join(info.loses)}"

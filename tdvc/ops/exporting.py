@@ -1,0 +1,266 @@
+"""`export`: states in some tool's format, with the sum of what went and a list of what could not.
+
+What a format can't carry is counted before anything is written, so that it can be refused. A folder must be empty or
+missing: an export never mixes with what is there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tdvc.errors import Corruption, NotFound, Refused, Usage
+from tdvc.formats import writable_format
+from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat
+from tdvc.model import numbers
+from tdvc.model.problems import Problem
+from tdvc.model.records import Instance
+from tdvc.names import check_path, printable
+from tdvc.ops.progress import EVERY, Progress, silent
+from tdvc.ops.select import select
+from tdvc.repo.directory import Directory
+from tdvc.repo.entry import Entry
+from tdvc.repo.repository import Repository
+from tdvc.storage.folder import FolderWriter
+
+PICTURES = ("copy", "none")
+_PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+
+
+@dataclass(slots=True)
+class ExportResult:
+    """What an export did.
+
+    Attributes:
+        format: the name of the format.
+        folder: where to.
+        sentence: the sum in one line: in = out + left out.
+        files: how many were exported.
+        instances: how many of their instances.
+        skipped_files: files that were left out because nobody declared them complete.
+        losses: what the format could not carry, and of how many instances or files.
+        written_bytes: bytes of pictures and annotation.
+        problems: what was left out.
+    """
+
+    format: str
+    folder: str
+    sentence: str = ""
+    files: int = 0
+    instances: int = 0
+    skipped_files: int = 0
+    losses: dict[str, int] = field(default_factory=dict)
+    written_bytes: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def export(
+    repository: Repository,
+    revisions: Sequence[str],
+    folder: Path,
+    *,
+    format: str,  # noqa: A002 (the field's word, and the option's)
+    everything: bool = False,
+    pictures: str = "copy",
+    strict: bool = False,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> ExportResult:
+    """Export states.
+
+    Args:
+        repository: the repository.
+        revisions: selectors; with more than one, each becomes a split named like its revision.
+        folder: empty or missing.
+        format: the name of the format.
+        everything: files that are not declared complete too.
+        pictures: `copy` or `none`.
+        strict: write nothing if anything would be lost.
+        dry_run: write nothing; count what would be lost.
+        progress: told how far it is.
+
+    Raises:
+        FormatError: format-unknown.
+        Refused: checkout-in-the-way; loss-refused; bad-usage where no file is complete.
+        NotFound: unknown-revision, file-not-found.
+    """
+    if pictures not in PICTURES:
+        raise Usage("bad-usage", f"--pictures must be one of {', '.join(PICTURES)}.")
+    chosen = writable_format(format)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused("checkout-in-the-way", f"{str(folder)!r} is not an empty folder.", path=str(folder))
+    result = ExportResult(chosen.NAME, str(folder))
+    parts = [_part(repository, revision, len(revisions) > 1, everything, result) for revision in revisions]
+    if not any(part.entries for part in parts):
+        raise Refused(
+            "bad-usage",
+            f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
+            hint="--all exports them anyway; tdvc complete declares them.",
+        )
+    run = _Export(chosen, parts, pictures, result, progress)
+    run.count_losses()
+    if strict and (result.losses or run.dropped):
+        what = ", ".join(f"{name} ({count:,})" for name, count in result.losses.items())
+        raise Refused("loss-refused", f"{chosen.TITLE} can't carry {what}; nothing was written.", losses=result.losses)
+    if not dry_run:
+        run.write(folder)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One state and the files of it that go out."""
+
+    state: Directory
+    entries: list[Entry]
+    split: str
+
+
+def _part(repository: Repository, revision: str, several: bool, everything: bool, result: ExportResult) -> _Part:
+    state, entries = select(repository, revision)
+    chosen = [entry for entry in entries if everything or entry.state.complete]
+    result.skipped_files += len(entries) - len(chosen)
+    return _Part(state, chosen, state.title.rstrip("@") if several else "")
+
+
+class _Export:
+    """One export on its way."""
+
+    def __init__(
+        self, chosen: WritableFormat, parts: list[_Part], pictures: str, result: ExportResult, progress: Progress
+    ) -> None:
+        self._format = chosen
+        self._parts = parts
+        self._pictures = pictures
+        self._result = result
+        self._progress = progress
+        self._sum = Reconciliation()
+        self._places: set[str] = set()
+        self._writer: FolderWriter | None = None
+        self.dropped = 0
+
+    def count_losses(self) -> None:
+        """What the format can't carry, by what it is."""
+        losses: Counter[str] = Counter()
+        for part in self._parts:
+            for entry in part.entries:
+                losses.update(self._losses_of_file(entry))
+                for instance in part.state.instances(entry):
+                    losses.update(self._losses_of(instance))
+        self.dropped = sum(count for name, count in losses.items() if name.endswith("instances"))
+        self._result.losses = dict(sorted(losses.items()))
+
+    def _losses_of_file(self, entry: Entry) -> Iterator[str]:
+        keeps = self._format.KEEPS
+        if entry.state.properties and "file-properties" not in keeps:
+            yield "file properties"
+        if not entry.state.instance_count and "empty-files" not in keeps:
+            yield "files without instances"
+
+    def _losses_of(self, instance: Instance) -> Iterator[str]:
+        keeps = self._format.KEEPS
+        if instance.type not in self._format.TYPES:
+            yield f"{instance.type} instances"
+            return
+        for name, raw in (
+            ("attributes", instance.attributes),
+            ("properties", instance.properties),
+            ("score", instance.score),
+        ):
+            if name not in keeps and bytes(raw) not in (b"{}", b"null"):
+                yield name
+        for name in ("frame", "sequence"):
+            if name not in keeps and getattr(instance, name) is not None:
+                yield name
+
+    def write(self, folder: Path) -> None:
+        """Write everything."""
+        self._writer = FolderWriter(str(folder))
+        try:
+            for written in self._format.write(self._records(), self._labels(), self._sum.report):
+                check_path(written.path)
+                self._writer.write(written.path, self._counted(written.pieces))
+        finally:
+            self._writer.close()
+        files_left, instances_left = self._sum.left_out
+        self._sum.files_out = self._sum.files_in - files_left
+        self._sum.instances_out = self._sum.instances_in - instances_left
+        self._result.files, self._result.instances = self._sum.files_out, self._sum.instances_out
+        self._result.problems = self._sum.problems
+        self._result.sentence = self._sum.sentence("exported")
+
+    def _counted(self, pieces: Any) -> Iterator[bytes]:
+        for piece in pieces:
+            self._result.written_bytes += len(piece)
+            yield piece
+
+    def _labels(self) -> list[LabelRecord]:
+        """Every class of the schemas, in their order: a subset of the files does not renumber them."""
+        found: dict[str, LabelRecord] = {}
+        for part in self._parts:
+            for label in part.state.schema.in_order():
+                fields = dict(label.formats.get(self._format.NAME, {}))
+                found.setdefault(label.key, LabelRecord(label.key, label.name, label.index, fields))
+        return list(found.values())
+
+    def _records(self) -> Iterator[FileRecord]:
+        total = sum(len(part.entries) for part in self._parts)
+        done = 0
+        for part in self._parts:
+            for entry in part.entries:
+                if done % EVERY == 0:
+                    self._progress("exporting", done, total)
+                done += 1
+                self._sum.files_in += 1
+                self._sum.instances_in += entry.state.instance_count
+                try:
+                    yield self._record(part, entry)
+                except Corruption as error:
+                    count = entry.state.instance_count
+                    place = printable(entry.path)
+                    self._sum.report(Problem("stored-damaged", place, error.message, "", "error", 1, count))
+
+    def _record(self, part: _Part, entry: Entry) -> FileRecord:
+        properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
+        instances = part.state.instances(entry)
+        self._sum.labels.update(instance.label for instance in instances)
+        content = b"".join(part.state.objects.read_blob(entry.state.blob))
+        record = FileRecord(
+            path=entry.path,
+            source=None,
+            instances=instances,
+            properties=properties,
+            complete=bool(entry.state.complete),
+            file_id=entry.state.file_id.hex(),
+            blob=entry.state.blob.hex(),
+            size=picture_size(content),
+            split=part.split,
+        )
+        if self._pictures == "copy":
+            self._put_picture(record, content)
+        return record
+
+    def _put_picture(self, record: FileRecord, content: bytes) -> None:
+        place = check_path(self._format.place(record))
+        if place in self._places:
+            raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
+        self._places.add(place)
+        if self._writer is None:
+            raise NotFound("file-not-found", "The export has no folder.")
+        self._writer.write(place, [content], new=True)
+        self._result.written_bytes += len(content)
+
+
+def picture_size(content: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels by a picture's header; None where it is no picture we can read."""
+    try:
+        with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as picture:
+            return picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
