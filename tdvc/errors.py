@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "format-unknown": "no reader knows this source, or the named format does not exist",
     "heads-diverged": "two commands published without seeing each other; the file system did not lock",
     "instance-not-found": "the file has no instance with that id",
+    "library-missing": "a format needs a library that is not installed",
     "locked": "another command held the repository's lock too long",
     "no-repository": "there is no repository here or above",
     "loss-refused": "something would be left out, and the command was told to refuse that",

@@ -48,29 +48,35 @@ def object_id(kind: Kind, content: bytes | memoryview) -> ObjectId:
     return ObjectId(digest.digest())
 
 
-def derived_id(purpose: str, *parts: bytes) -> bytes:
-    """16 bytes that depend on every part and on where one part ends and the next begins."""
-    framed = b"".join([len(part).to_bytes(8, "little") + part for part in parts])
-    return hashlib.sha256(b"tdvc %s\0%s" % (purpose.encode(), framed)).digest()[:16]
+class DerivedIds:
+    """Ids of 16 bytes that depend on a purpose, on parts they share, and on parts of their own.
+
+    Every part counts, and so does where one ends and the next begins: each is hashed behind its length. What is shared
+    is hashed once.
+    """
+
+    def __init__(self, purpose: str, *shared: bytes) -> None:
+        self._start = hashlib.sha256(b"tdvc %s\0%s" % (purpose.encode(), _framed(shared)))
+
+    def make(self, *parts: bytes) -> bytes:
+        """The id for these parts behind the shared ones."""
+        digest = self._start.copy()
+        digest.update(_framed(parts))
+        return digest.digest()[:16]
+
+
+def _framed(parts: Iterable[bytes]) -> bytes:
+    return b"".join([len(part).to_bytes(8, "little") + part for part in parts])
 
 
 def file_ids(directory: str, files: Iterable[tuple[str, ObjectId]], counter: int = 0) -> list[FileId]:
     """The ids that files, given as (path, blob), get where they first appear.
 
-    `counter` sets apart a second file with the same beginnings. The same as `derived_id("file", directory, path, blob)`
-    with the counter in eight bytes at the end where it is not 0, made for many files at once.
+    `counter` sets apart a second file with the same beginnings; it is a part of its own, in eight bytes, where not 0.
     """
-    encoded = directory.encode()
-    start = hashlib.sha256(b"tdvc file\0" + len(encoded).to_bytes(8, "little") + encoded)
-    blob_length = (32).to_bytes(8, "little")
-    end = (8).to_bytes(8, "little") + counter.to_bytes(8, "little") if counter else b""
-    ids = []
-    for path, blob in files:
-        name = path.encode()
-        digest = start.copy()
-        digest.update(b"".join((len(name).to_bytes(8, "little"), name, blob_length, blob, end)))
-        ids.append(FileId(digest.digest()[:16]))
-    return ids
+    ids = DerivedIds("file", directory.encode())
+    end = (counter.to_bytes(8, "little"),) if counter else ()
+    return [FileId(ids.make(path.encode(), blob, *end)) for path, blob in files]
 
 
 def canonical_json(value: Any) -> bytes:

@@ -155,7 +155,7 @@ def test_an_edit_of_one_file_writes_one_page_a_level_in_one_pack(storage, cost_o
         Kind.OPERATION: 1,
     }
     assert cost.written_bytes < 100_000
-    assert cost.read[Kind.PAGE] <= 6 * LEVELS
+    assert cost.read[Kind.PAGE] <= 8 * LEVELS
     assert cost.read_bytes < 500_000 < sum(map(len, storage.files.values())) / 3
 
 
@@ -208,7 +208,7 @@ def test_a_second_commit_reads_what_changed_only(storage, cost_of) -> None:
     label_one(Repository(storage, author="Ada"))
     cost = cost_of(lambda repository: commit(repository, "second"))
     assert cost.written == {Kind.COMMIT: 1, Kind.VIEW: 1, Kind.OPERATION: 1}
-    assert cost.read[Kind.PAGE] <= 6 * LEVELS
+    assert cost.read[Kind.PAGE] <= 8 * LEVELS
 
 
 @pytest.mark.parametrize("committed", [False, True])

@@ -28,9 +28,15 @@ __all__ = [
 
 FORMATS: dict[str, str] = {
     "coco": "tdvc.formats.coco",
+    "csv": "tdvc.formats.csv_table",
+    "cvat": "tdvc.formats.cvat",
+    "datumaro": "tdvc.formats.datumaro",
+    "hf-image-folder": "tdvc.formats.hf_image_folder",
     "image-folder": "tdvc.formats.image_folder",
+    "labelme": "tdvc.formats.labelme",
     "pascal-voc": "tdvc.formats.pascal_voc",
     "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",
+    "yolo": "tdvc.formats.yolo",
 }
 """Every format's name and module."""
 

@@ -26,7 +26,8 @@ _EXACT = Context(prec=4 * MAX_LENGTH, traps=[Inexact, InvalidOperation, Overflow
 _ROUNDING = Context(prec=4 * MAX_LENGTH, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 _QUOTIENT = Context(prec=60)
 _MILLIONTH = Decimal(1).scaleb(-DECIMALS)
-_CLOSE = 4e-7  # px; surely rounds to the same millionth, whatever a float adds
+_SURELY_NEAR = 4.9e-7  # px; rounds to the same millionth, whatever a float adds
+_SURELY_FAR = 5.1e-7  # px; does not
 _FLOAT_LIMIT = 1e6  # px; below it a float is good to 1e-9
 
 
@@ -112,22 +113,72 @@ def fraction(value: str, size: int) -> Number:
     Raises:
         ValueError: as `add`.
     """
-    pixels = exact(value)
-    exponent = pixels.as_tuple().exponent
-    if isinstance(exponent, int) and exponent >= -DECIMALS and abs(pixels) < _FLOAT_LIMIT and size < _FLOAT_LIMIT:
-        quick = float(pixels) + 0.0  # never -0.0
-        for digits in range(DECIMALS, DECIMALS + 4):
+    wanted = exact(rounded(exact(value)))
+    quick = float(wanted) + 0.0  # never -0.0
+    if abs(quick) < _FLOAT_LIMIT and size < _FLOAT_LIMIT:
+        for digits in range(DECIMALS, DECIMALS + 6):
             text = f"{quick / size:.{digits}f}"
-            if abs(float(text) * size - quick) < _CLOSE:
+            error = abs(float(text) * size - quick)
+            if error < _SURELY_NEAR:
                 return Number(text)
-    return _slow_fraction(pixels, size)
+            if error < _SURELY_FAR:
+                break
+    return _exact_fraction(wanted, size)
 
 
-def _slow_fraction(pixels: Decimal, size: int) -> Number:
-    wanted, quotient = rounded(pixels), _QUOTIENT.divide(pixels, Decimal(size))
-    digits = DECIMALS
+def _exact_fraction(wanted: Decimal, size: int) -> Number:
+    quotient, digits = _QUOTIENT.divide(wanted, Decimal(size)), DECIMALS
     while True:
-        text = format(quotient.quantize(Decimal(1).scaleb(-digits), context=_ROUNDING), "f")
-        if scaled(text, size) == wanted:
-            return Number(text)
+        text = _to_digits(quotient, digits)
+        if value_of(scaled(text, size)) == wanted:
+            return text
+        digits += 1
+
+
+def _to_digits(value: Decimal, digits: int) -> Number:
+    text = format(value.quantize(Decimal(1).scaleb(-digits), context=_ROUNDING), "f")
+    return Number(text if text.strip("-0.") else text.lstrip("-"))
+
+
+def edges(centre: str, extent: str, size: int) -> tuple[Number, Number]:
+    """Both edges in pixels of what lies about `centre` and is `extent` long, fractions of the picture's `size`.
+
+    Raises:
+        ValueError: as `add`.
+    """
+    middle, half = exact(centre), _EXACT.divide(exact(extent), Decimal(2))
+    low, high = _EXACT.subtract(middle, half), _EXACT.add(middle, half)
+    return rounded(_EXACT.multiply(low, Decimal(size))), rounded(_EXACT.multiply(high, Decimal(size)))
+
+
+def centre_and_extent(low: str, high: str, size: int) -> tuple[Number, Number]:
+    """The shortest two fractions, of at least `DECIMALS` digits, that `edges` maps back to `low` and `high`.
+
+    Edges of more than `DECIMALS` decimals are reached rounded.
+
+    Raises:
+        ValueError: as `add`.
+    """
+    first, last = exact(rounded(exact(low))), exact(rounded(exact(high)))
+    x0, x1 = float(first) + 0.0, float(last) + 0.0
+    if abs(x0) < _FLOAT_LIMIT and abs(x1) < _FLOAT_LIMIT and size < _FLOAT_LIMIT:
+        for digits in range(DECIMALS, DECIMALS + 6):
+            centre, extent = f"{(x0 + x1) / 2 / size:.{digits}f}", f"{(x1 - x0) / size:.{digits}f}"
+            middle, half = float(centre) * size, float(extent) * size / 2
+            error = max(abs(middle - half - x0), abs(middle + half - x1))
+            if error < _SURELY_NEAR:
+                return Number(centre), Number(extent)
+            if error < _SURELY_FAR:
+                break
+    return _exact_centre_and_extent(first, last, size)
+
+
+def _exact_centre_and_extent(first: Decimal, last: Decimal, size: int) -> tuple[Number, Number]:
+    centre = _QUOTIENT.divide(_QUOTIENT.add(first, last), Decimal(2 * size))
+    extent, digits = _QUOTIENT.divide(_QUOTIENT.subtract(last, first), Decimal(size)), DECIMALS
+    while True:
+        texts = _to_digits(centre, digits), _to_digits(extent, digits)
+        found = edges(*texts, size)
+        if (value_of(found[0]), value_of(found[1])) == (first, last):
+            return texts
         digits += 1

@@ -22,7 +22,8 @@ class FileRecord:
 
     Attributes:
         path: where it goes in the directory: relative, `/` between components, fit for `names.path_problem`.
-        source: where its bytes are, a regular file inside the source; None where only annotations came.
+        source: where its bytes are, a regular file inside the source; None where only annotations came, or where the
+            bytes are in `content`.
         instances: in the source's order.
         properties: JSON object, numbers as `numbers.Number`; `splits` lists the splits the file is in.
         complete: whether every instance is annotated; None where the source does not say.
@@ -30,6 +31,8 @@ class FileRecord:
         blob: 64 hexadecimal digits, the SHA-256 of the bytes, where the source carries it.
         size: (width, height) of the picture in pixels, where it is known; writers that need it can rely on it.
         split: the split a writer is to put the file into; empty for none.
+        content: the bytes themselves, from a source that holds them in an archive or a table; `source` is None then. A
+            writer of such a format takes them from here, or from `source`.
     """
 
     path: str
@@ -41,6 +44,7 @@ class FileRecord:
     blob: str | None = None
     size: tuple[int, int] | None = None
     split: str = ""
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class WritableFormat(Format, Protocol):
     """A format that can also be written."""
 
     def place(self, record: FileRecord) -> str:
-        """Where a picture goes in the exported folder."""
+        """Where a picture goes in the exported folder; empty where the writer puts its bytes into its own files."""
 
     def write(
         self, records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report

@@ -17,6 +17,7 @@ Source: the COCO data format page, and `maskApi.c` of cocoapi for run lengths.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,9 +31,10 @@ from tdvc.formats import _decimal
 from tdvc.formats._coco_writer import place, write
 from tdvc.formats._folder import is_file, picture_problem, read_bytes, shortened, unreadable_source
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
+from tdvc.ids import DerivedIds
 from tdvc.model import numbers
 from tdvc.model.problems import Problem, Report
-from tdvc.model.records import Instance, check_instance, derived_instance_id
+from tdvc.model.records import Instance, check_instance
 from tdvc.names import path_problem, printable
 
 __all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "read", "write"]
@@ -52,7 +54,7 @@ MAX_FILE_BYTES = 4 << 30
 _SNIFFED_BYTES = 1 << 16
 _KINDS = re.compile(r"^(instances|person_keypoints|keypoints|captions|stuff)_(?P<split>.+)$")
 _OWN = ("id", "image_id", "category_id", "instance_id", "attributes", "score", "frame", "sequence", "source", "caption")
-_NULL = msgspec.Raw(b"null")
+_PLAIN_NUMBERS = re.compile(rb"[-+0-9.eE,\[\]]+").fullmatch
 
 
 class _Document(msgspec.Struct):
@@ -147,6 +149,7 @@ class _Part:
     images: list[tuple[_Image, msgspec.Raw]] = field(default_factory=list)
     annotations: dict[int | str, list[msgspec.Raw]] = field(default_factory=dict)
     names: dict[int | str, str] = field(default_factory=dict)
+    labels: dict[bytes, str] = field(default_factory=dict)
 
 
 class _Reader:
@@ -156,8 +159,9 @@ class _Reader:
         self._root = root
         self._report = report
         self._labels: dict[str, LabelRecord] = {}
-        self._folder: str | None = None
+        self._listed: dict[str, frozenset[str]] = {}
         self._taken: set[str] = set()
+        self._there: set[str] = set()
 
     def labels(self) -> Iterator[LabelRecord]:
         """Every category once, in the order of the files."""
@@ -192,6 +196,7 @@ class _Reader:
                 message = f"Category {category.name!r} is there more than once; one label stands for all."
                 self._report(Problem("duplicate-class", printable(part.path.name), message, severity="warning"))
             part.names[category.id] = category.name
+            part.labels[msgspec.json.encode(category.id)] = category.name
             known = self._labels.get(category.name)
             index = known.index if known else len(self._labels)
             kept = {key: value for key, value in fields.items() if key != "name"}
@@ -271,16 +276,16 @@ class _Reader:
             self._report(Problem(refusal[0], place_, message, dropped_files=1, dropped_instances=count))
             return None
         self._taken.add(path)
+        ids = DerivedIds("instance", NAME.encode(), path.encode())
         instances = [
             instance
             for part, owner in owners
             for annotation in part.annotations.get(owner, ())
-            if (instance := self._instance(part, path, annotation)) is not None
+            if (instance := self._instance(part, path, ids, annotation)) is not None
         ]
-        here = self._root / path
         return FileRecord(
             path=path,
-            source=here if is_file(here) else None,
+            source=self._root / path if path in self._there else None,
             instances=_unique(instances, place_, self._report),
             properties=_image_properties(raw, split),
             size=_size(image),
@@ -288,20 +293,35 @@ class _Reader:
 
     def _find(self, name: str, split: str) -> tuple[str, tuple[str, str] | None]:
         """Where the picture is below the root; its own name where it is nowhere."""
-        places = [self._folder] if self._folder is not None else []
-        places += ["", "images/", f"{split}/", f"images/{split}/"] if split else ["", "images/"]
-        for folder in places:
+        places = [f"{split}/", f"images/{split}/"] if split else []
+        for folder in ("", "images/", *places):
+            if "/" not in name and name not in self._names_in(folder):
+                continue
             problem = picture_problem(self._root, folder + name)
             if problem is None:
-                self._folder = folder
+                self._there.add(folder + name)
                 return folder + name, None
             if problem[0] != "picture-missing":
                 return name, problem
         return name, None
 
-    def _instance(self, part: _Part, path: str, raw: msgspec.Raw) -> Instance | None:
+    def _names_in(self, folder: str) -> frozenset[str]:
+        """What is in a folder, listed once: a look at each of four places for each picture would be slow."""
+        names = self._listed.get(folder)
+        if names is None:
+            try:
+                names = frozenset(os.listdir(self._root / folder))
+            except OSError:
+                names = frozenset()
+            self._listed[folder] = names
+        return names
+
+    def _instance(self, part: _Part, path: str, ids: DerivedIds, raw: msgspec.Raw) -> Instance | None:
         try:
-            return _annotation(_fields.decode(raw), path, part.names, lambda message: self._warn(path, message))
+            common = _common_polygon(raw, ids, part.labels)
+            if common is not None:
+                return common
+            return _annotation(raw, ids, part.labels, lambda message: self._warn(path, message))
         except (SchemaError, ValueError) as error:
             text = error.message if isinstance(error, SchemaError) else f"{error}."
             message = f"Annotation {shortened(_id_text(raw))}: {text}"
@@ -314,7 +334,7 @@ class _Reader:
 
 def _id_text(raw: msgspec.Raw) -> str:
     try:
-        return bytes(_fields.decode(raw).get("id", _NULL)).decode()
+        return bytes(_fields.decode(raw).get("id", b"?")).decode()
     except ValueError:
         return "?"
 
@@ -347,62 +367,103 @@ def _unique(instances: list[Instance], place_: str, report: Report) -> list[Inst
     return list(kept.values())
 
 
-def _annotation(fields: dict[str, msgspec.Raw], path: str, names: dict[int | str, str], warn: Any) -> Instance:
+class _Common(msgspec.Struct, forbid_unknown_fields=True):
+    """An annotation with a polygon and nothing but the usual fields, as nearly all of them are."""
+
+    id: msgspec.Raw
+    image_id: msgspec.Raw
+    category_id: msgspec.Raw
+    segmentation: msgspec.Raw
+    area: msgspec.Raw
+    bbox: msgspec.Raw
+    iscrowd: msgspec.Raw
+
+
+_commons = msgspec.json.Decoder(_Common)
+
+
+def _common_polygon(raw: msgspec.Raw, ids: DerivedIds, names: dict[bytes, str]) -> Instance | None:
+    """What `_annotation` makes of a usual annotation, in a third of the time; None for every other one."""
+    try:
+        found = _commons.decode(raw)
+    except msgspec.ValidationError:
+        return None
+    identity, text = bytes(found.id), bytes(found.segmentation)
+    label = names.get(bytes(found.category_id))
+    shape = _polygon(text) if text.startswith(b"[[") else None
+    said = b"%b,%b,%b,%b" % (found.area, found.bbox, identity, found.iscrowd)
+    if shape is None or label is None or not _PLAIN_NUMBERS(said):
+        return None
+    properties = b'{"coco":{"area":%b,"bbox":%b,"id":%b,"iscrowd":%b}}'
+    return Instance(
+        geometry=msgspec.Raw(shape[1]),
+        instance_id=ids.make(identity).hex(),
+        label=label,
+        properties=msgspec.Raw(properties % (found.area, found.bbox, identity, found.iscrowd)),
+        type="polygon",
+    )
+
+
+def _annotation(raw: msgspec.Raw, ids: DerivedIds, names: dict[bytes, str], warn: Any) -> Instance:
     """An annotation as an instance. Raises SchemaError, ValueError."""
-    kept = {key: value for key, value in fields.items() if key not in _OWN and bytes(value) != b"null"}
-    if "id" in fields:
-        kept["id"] = fields["id"]
+    kept: dict[str, bytes] = {}
+    own: dict[str, bytes] = {}
+    for key, value in _fields.decode(raw).items():
+        text = bytes(value)
+        if text != b"null":
+            (own if key in _OWN else kept)[key] = text
     kind, geometry = _geometry(kept, warn)
-    label = _label(fields, names)
     values: dict[str, Any] = {}
-    if "caption" in fields:
-        label, kind, geometry = "caption", "tag", None
-        values["attributes"] = msgspec.Raw(b'{"caption":' + numbers.canonical(bytes(fields["caption"])) + b"}")
+    if "caption" in own:
+        kind, geometry = "tag", None
+        values["attributes"] = msgspec.Raw(b'{"caption":' + _canonical(own["caption"]) + b"}")
     if geometry is not None:
         values["geometry"] = msgspec.Raw(geometry)
     for name in ("attributes", "score"):
-        if name in fields and bytes(fields[name]) not in (b"null", b"{}"):
-            values[name] = msgspec.Raw(numbers.canonical(bytes(fields[name])))
-    for name in ("sequence", "source"):
-        if name in fields and bytes(fields[name]) != b"null":
-            values[name] = msgspec.json.decode(fields[name], type=str)
-    if "frame" in fields:
-        values["frame"] = msgspec.json.decode(fields["frame"], type=int)
+        if own.get(name, b"{}") != b"{}":
+            values[name] = msgspec.Raw(_canonical(own[name]))
+    for name, type_ in (("sequence", str), ("source", str), ("frame", int)):
+        if name in own:
+            values[name] = msgspec.json.decode(own[name], type=type_)
+    if "id" in own:
+        kept["id"] = own["id"]
     if kept:
         values["properties"] = msgspec.Raw(_spelled(kept))
-    instance = Instance(instance_id=_identity(fields, path), label=label, type=kind, **values)
+    instance = Instance(instance_id=_identity(own, kept, ids), label=_label(own, names), type=kind, **values)
     return instance if kind == "polygon" else check_instance(instance)
 
 
-def _identity(fields: dict[str, msgspec.Raw], path: str) -> str:
-    own = bytes(fields.get("instance_id", b"")).strip(b'"').decode(errors="replace")
-    if len(own) == 32 and not own.strip("0123456789abcdef"):
-        return own
-    text = bytes(fields.get("id") or b"").decode()
-    return derived_instance_id("coco", path, text or repr(sorted((k, bytes(v)) for k, v in fields.items())))
+def _identity(own: dict[str, bytes], kept: dict[str, bytes], ids: DerivedIds) -> str:
+    if "instance_id" in own:
+        text = own["instance_id"].strip(b'"').decode(errors="replace")
+        if len(text) == 32 and not text.strip("0123456789abcdef"):
+            return text
+    return ids.make(own.get("id") or repr(sorted((own | kept).items())).encode()).hex()
 
 
-def _label(fields: dict[str, msgspec.Raw], names: dict[int | str, str]) -> str:
-    if "category_id" not in fields:
-        return "object"
-    identity = msgspec.json.decode(fields["category_id"], type=int | str)
-    return names.get(identity) or f"category {identity}"
+def _label(own: dict[str, bytes], names: dict[bytes, str]) -> str:
+    if "caption" in own:
+        return "caption"
+    identity = own.get("category_id", b"none")
+    return names.get(identity) or f"category {identity.decode(errors='replace')}"
 
 
-def _spelled(kept: dict[str, msgspec.Raw]) -> bytes:
-    inner = b",".join(
-        msgspec.json.encode(key) + b":" + numbers.canonical(bytes(value)) for key, value in sorted(kept.items())
-    )
+def _spelled(kept: dict[str, bytes]) -> bytes:
+    inner = b",".join([msgspec.json.encode(key) + b":" + _canonical(kept[key]) for key in sorted(kept)])
     return b'{"coco":{' + inner + b"}}"
 
 
-def _geometry(kept: dict[str, msgspec.Raw], warn: Any) -> tuple[str, bytes | None]:
+def _canonical(text: bytes) -> bytes:
+    return text if _PLAIN_NUMBERS(text) else numbers.canonical(text)
+
+
+def _geometry(kept: dict[str, bytes], warn: Any) -> tuple[str, bytes | None]:
     """The spatial type and geometry; what became the geometry is taken out of `kept`."""
-    points = kept.get("keypoints")
-    if points is not None and bytes(points) != b"[]":
+    points = kept.get("keypoints", b"[]")
+    if points != b"[]":
         del kept["keypoints"]
-        return "keypoints", numbers.canonical(bytes(points))
-    segmentation = bytes(kept.get("segmentation", b"[]")).strip()
+        return "keypoints", numbers.canonical(points)
+    segmentation = kept.get("segmentation", b"[]")
     if segmentation in (b"[]", b"[[]]"):
         kept.pop("segmentation", None)
     else:
@@ -413,7 +474,7 @@ def _geometry(kept: dict[str, msgspec.Raw], warn: Any) -> tuple[str, bytes | Non
         warn("A segmentation that breaks its rules is kept as a property; the instance becomes its box.")
     if "bbox" not in kept:
         return "tag", None
-    return "box", _corners(bytes(kept.pop("bbox")))
+    return "box", _corners(kept.pop("bbox"))
 
 
 def _polygon(text: bytes) -> tuple[str, bytes] | None:
@@ -422,8 +483,9 @@ def _polygon(text: bytes) -> tuple[str, bytes] | None:
         rings = _rings.decode(compact)
     except ValueError:
         return None
-    if any(len(ring) < 6 or len(ring) % 2 or not -1e9 < min(ring) <= max(ring) < 1e9 for ring in rings):
-        return None
+    for ring in rings:
+        if len(ring) < 6 or len(ring) % 2 or not -1e9 < min(ring) <= max(ring) < 1e9:
+            return None
     return "polygon", b"[[" + compact[1:-1].replace(b"],[", b"]],[[") + b"]]"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tdvc.errors import FormatError
 from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, walk
+from tdvc.formats._tables import is_annotation_table
 from tdvc.formats.base import NO_OPTIONS, FileRecord, ReadOptions
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import derived_instance_id, make_instance
@@ -33,7 +34,7 @@ TYPES = frozenset({"tag"})
 KEEPS = frozenset({"splits"})
 
 _DETECTED_DEPTH = 3
-_ANNOTATION_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml"))
+_ANNOTATION_SUFFIXES = frozenset((".arrow", ".json", ".jsonl", ".ndjson", ".parquet", ".xml", ".yaml", ".yml"))
 _ANNOTATION_NAMES = frozenset(("metadata.csv", "metadata.parquet"))
 _ANNOTATION_FOLDERS = frozenset(("annotations", "imagesets", "jpegimages", "labels"))
 
@@ -48,7 +49,7 @@ def detect(source: Path) -> bool:
         stem, suffix = posixpath.splitext(name.lower())
         if suffix in _ANNOTATION_SUFFIXES or name.lower() in _ANNOTATION_NAMES:
             return False
-        if not _ANNOTATION_FOLDERS.isdisjoint(folders.lower().split("/")):
+        if is_annotation_table(source / path) or not _ANNOTATION_FOLDERS.isdisjoint(folders.lower().split("/")):
             return False
         if suffix == ".txt":
             texts.add(stem)

@@ -14,6 +14,7 @@ from typing import Literal
 PROBLEMS: dict[str, str] = {
     "ambiguous-name": "a record without a picture whose name fits several files of the directory",
     "bad-name": "a file on disk whose name tdvc can't store",
+    "coordinates-doubtful": "a table whose coordinates could be pixels or fractions of the picture",
     "case-collision": "two paths that some file systems take for one",
     "changed-while-reading": "a file that changed, grew or vanished while it was read",
     "duplicate-class": "a class that a source defines more than once",
@@ -24,6 +25,7 @@ PROBLEMS: dict[str, str] = {
     "duplicate-path": "a second record for a picture that has one",
     "empty-class": "a class folder without a picture",
     "instance-invalid": "an annotation that breaks a rule of its spatial type or lacks a part",
+    "mixed-rows": "label files with rows of more than one kind, which trainers misread",
     "no-class": "a picture outside every class folder, which gets no label",
     "picture-missing": "a record whose picture is not there",
     "picture-unreadable": "a picture whose bytes are not what its kind promises",
@@ -34,6 +36,7 @@ PROBLEMS: dict[str, str] = {
     "skipped-symlink": "a symbolic link, which is never followed",
     "split-unknown": "a split list that names a picture which is not there",
     "stored-damaged": "a file whose stored bytes or instances are missing or damaged",
+    "text-changed": "a text with characters that the written format can't spell",
     "unreadable": "a file or folder that the operating system would not let us read",
     "unsafe-path": "a path in an annotation file that leads outside its folder or can't be stored",
 }

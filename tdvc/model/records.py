@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tdvc.errors import SchemaError
-from tdvc.ids import derived_id
+from tdvc.ids import DerivedIds
 from tdvc.model import geometry, numbers
 from tdvc.model.geometry import Box
 
@@ -24,7 +24,9 @@ MAX_INSTANCES = 1_000_000
 MAX_FRAME = 2**63 - 1
 
 
-class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Instance(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """One annotation. Field order is alphabetical because it is the order on disk.
 
     Attributes:
@@ -81,7 +83,7 @@ def new_instance_id() -> str:
 
 def derived_instance_id(*parts: str) -> str:
     """An id that the same source record always gets, so that importing twice changes nothing."""
-    return derived_id("instance", *(part.encode() for part in parts)).hex()
+    return DerivedIds("instance").make(*(part.encode() for part in parts)).hex()
 
 
 def make_instance(fields: Mapping[str, Any]) -> Instance:

@@ -215,8 +215,11 @@ class _Import:
             self._edit.learn_classes(self._format.NAME, classes)
 
     def _take_batch(self, batch: Sequence[FileRecord]) -> None:
-        by_path = {path: record for record in batch if (path := self._path_of(record)) is not None}
-        present = self._target.table.get_many(path.encode() for path in by_path)
+        fitting = [record for record in batch if self._fits(record)]
+        present = self._target.table.get_many((self._prefix + record.path).encode() for record in fitting)
+        by_path = {path: record for record in fitting if (path := self._path_of(record, present)) is not None}
+        moved = [path.encode() for path in by_path if path.encode() not in present]
+        present.update(self._target.table.get_many(moved))
         places = list(self._places(by_path, present))
         met: list[Problem] = []
         arrived = {file.path: file for file in take_in(self._edit.writer, places, met.append, silent)}
@@ -246,14 +249,16 @@ class _Import:
                 if row is not None and row[2] == file.blob:
                     present[path.encode()] = row
 
-    def _path_of(self, record: FileRecord) -> str | None:
-        """Where a record belongs in the directory; None, and a problem, where that can't be said."""
-        path = self._prefix + record.path
-        problem = path_problem(path)
+    def _fits(self, record: FileRecord) -> bool:
+        problem = path_problem(self._prefix + record.path)
         if problem:
             self._drop("unsafe-path", record, f"The path {problem}.")
-            return None
-        if record.source is not None or path in self._target:
+        return problem is None
+
+    def _path_of(self, record: FileRecord, present: Mapping[bytes, Row]) -> str | None:
+        """Where a record belongs in the directory; None, and a problem, where that can't be said."""
+        path = self._prefix + record.path
+        if record.source is not None or path.encode() in present or not self._target.counts.files:
             return path
         found = self._matches.find(record)
         if len(found) > 1:
@@ -380,31 +385,34 @@ class _Known:
     """Instances that a file has, to be known again in what comes in."""
 
     def __init__(self, before: Sequence[Instance], format_name: str) -> None:
-        self._by_id = {instance.instance_id: instance for instance in before}
-        self._by_content: dict[tuple[Any, ...], list[Instance]] = {}
-        for instance in before:
-            self._by_content.setdefault(_content(instance), []).append(instance)
+        self._left = {instance.instance_id: instance for instance in before}
+        self._by_content: dict[tuple[Any, ...], list[Instance]] | None = None
+        self._key = msgspec.json.encode(format_name) + b":"
         self._format_name = format_name
 
     def again(self, instance: Instance) -> Instance | None:
         """The instance as the file has it, with what is new about it; None where the file does not have it."""
-        former = self._by_id.get(instance.instance_id)
-        if former is None:
-            twins = self._by_content.get(_content(instance), [])
-            former = next((twin for twin in twins if twin.instance_id in self._by_id), None)
+        former = self._left.get(instance.instance_id) or self._twin(instance)
         if former is None:
             return None
-        self._by_id.pop(former.instance_id, None)
+        self._left.pop(former.instance_id, None)
         changes: dict[str, Any] = {"instance_id": former.instance_id}
-        if instance.source in (None, IMPORTED) and former.source is not None:
+        if instance.source in (None, IMPORTED):
             changes["source"] = former.source
-        elif instance.source is None:
-            changes["source"] = None
-        properties = numbers.parse(bytes(instance.properties))
-        if self._format_name not in numbers.parse(bytes(former.properties)):
+        if self._key in bytes(instance.properties) and self._key not in bytes(former.properties):
+            properties = numbers.parse(bytes(instance.properties))
             properties.pop(self._format_name, None)
             changes["properties"] = msgspec.Raw(numbers.spell(properties)) if properties else former.properties
         return msgspec.structs.replace(instance, **changes)
+
+    def _twin(self, instance: Instance) -> Instance | None:
+        """An instance that says the same under another id."""
+        if self._by_content is None:
+            self._by_content = {}
+            for known in self._left.values():
+                self._by_content.setdefault(_content(known), []).append(known)
+        twins = self._by_content.get(_content(instance), [])
+        return next((twin for twin in twins if twin.instance_id in self._left), None)
 
 
 def _content(instance: Instance) -> tuple[Any, ...]:

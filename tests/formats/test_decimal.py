@@ -101,3 +101,16 @@ def test_numbers_in_text_keep_their_spelling_where_json_has_it(text, expected):
 @pytest.mark.parametrize("text", ["", "0,5", "nan", "inf", "1e9999", "0x1", "1" * 401, "1 2", "\u0661", "1_0"])
 def test_other_text_is_no_number(text):
     assert _decimal.number(text) is None
+
+
+@given(millionths, st.integers(0, 10**10).map(lambda n: Decimal(n).scaleb(-6)), sizes)
+def test_centre_and_extent_lead_back_to_both_edges(low, extent, size):
+    high = str(Decimal(low) + extent)
+    found = _decimal.edges(*_decimal.centre_and_extent(low, high, size), size)
+    assert (value_of(found[0]), value_of(found[1])) == (Decimal(low), Decimal(high))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(2, 70_000))
+def test_a_centre_and_extent_of_six_digits_come_back_as_they_were(centre, extent, size):
+    texts = [format(Decimal(value).scaleb(-6), "f") for value in (centre, extent)]
+    assert list(_decimal.centre_and_extent(*_decimal.edges(*texts, size), size)) == [Number(text) for text in texts]

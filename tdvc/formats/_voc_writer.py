@@ -1,0 +1,223 @@
+"""Writing Pascal VOC: `Annotations/<name>.xml`, the pictures under `JPEGImages`, and the lists of the splits.
+
+Corners are written as they are spelled. What a file or object said when it came is written back in VOC's order; what
+VOC has no word for goes into an element `tdvc`, which other tools pass over. Objects that came from VOC stand where
+they stood, so their ids need not be written: the reader derives them from the picture and the position.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tdvc.formats import _carry, _xml
+from tdvc.formats._voc_words import (
+    ATTRIBUTES,
+    CORNERS,
+    LISTS,
+    NAME,
+    PICTURES,
+    clean,
+    element,
+    heard,
+    is_listable,
+    spelled,
+    spoken,
+)
+from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
+from tdvc.model import numbers
+from tdvc.model.problems import Problem, Report
+from tdvc.model.records import Instance, derived_instance_id
+from tdvc.names import printable
+
+_FILE_ORDER = ("folder", "filename", "path", "source", "owner", "size", "segmented")
+_OBJECT_ORDER = ("name", "pose", "truncated", "difficult", "occluded", "bndbox")
+_IMPORTED = "import"  # what an import calls the source of an instance that has none; it need not be said
+
+
+def place(record: FileRecord) -> str:
+    """Below `JPEGImages`, where a picture that came from there is already."""
+    return f"{PICTURES}/{_inner(record)}"
+
+
+def _inner(record: FileRecord) -> str:
+    return record.path.removeprefix(f"{PICTURES}/")
+
+
+def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
+    """One XML file a picture, then a list a split. Names and splits alone are held in memory."""
+    names = {label.key: label.name for label in labels}
+    taken: set[str] = set()
+    stems: set[str] = set()
+    lists: dict[str, list[str]] = {}
+    for record in records:
+        inner = _inner(record)
+        if inner in taken:
+            message = "Another file of the export has the same path; VOC has one folder for all splits."
+            count = len(record.instances)
+            report(Problem("duplicate-path", printable(record.path), message, "", "error", 1, count))
+            continue
+        taken.add(inner)
+        splits = _splits(record)
+        for split in splits:
+            lists.setdefault(split, []).append(posixpath.splitext(inner)[0])
+        yield WrittenFile(f"Annotations/{_free_stem(inner, stems)}.xml", [_document(record, splits, names, report)])
+    for split, listed in sorted(lists.items()):
+        yield WrittenFile(f"{LISTS}/{split}.txt", [f"{name}\n".encode() for name in listed])
+
+
+def _free_stem(inner: str, stems: set[str]) -> str:
+    """The picture's name without suffix, or with it where another picture has that name."""
+    stem = posixpath.splitext(inner)[0]
+    if stem.casefold() in stems:
+        stem = inner
+    while stem.casefold() in stems:
+        stem += "_"
+    stems.add(stem.casefold())
+    return stem
+
+
+def _splits(record: FileRecord) -> list[str]:
+    """The splits that lists can say: the one the export asks for, else those that the file came with."""
+    splits = [record.split] if record.split else record.properties.get("splits")
+    if not isinstance(splits, list) or not all(_carry.is_text(split) for split in splits):
+        return []
+    plain = all(split and clean(split) == split and "/" not in split and split[0] != "." for split in splits)
+    stem = posixpath.splitext(_inner(record))[0]
+    return splits if plain and splits == sorted(set(splits)) and is_listable(stem) else []
+
+
+def _document(record: FileRecord, splits: list[str], names: dict[str, str], report: Report) -> bytes:
+    root = _root(record, splits)
+    for instance in _in_order(record):
+        if instance.type != "box" or len(numbers.parse(bytes(instance.geometry))) != 4:
+            message = f"VOC has upright boxes only, and this is a {instance.type}."
+            where = printable(record.path)
+            report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
+            continue
+        derived = derived_instance_id(NAME, place(record), str(len(root.named("object"))))
+        root.children.append(_object(instance, names.get(instance.label, instance.label), derived))
+    return spelled(root)
+
+
+def _in_order(record: FileRecord) -> list[Instance]:
+    """Instances that came from VOC as they stood there, then the others."""
+    path = place(record)
+    count = len(record.instances)
+    positions = {derived_instance_id(NAME, path, str(position)): position for position in range(count)}
+    return sorted(record.instances, key=lambda instance: positions.get(instance.instance_id, count))
+
+
+def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
+    kept = record.properties.get(NAME, {})
+    carried = _carry.of_file(record, NAME)
+    carried.pop("split", None)
+    if splits:
+        _without(carried, "splits")
+    elif record.split:
+        carried.setdefault("properties", {})["splits"] = [record.split]
+    filename = _inner(record)
+    if clean(filename) != filename:
+        carried["filename"] = filename
+    node = _node("annotation", kept, carried, _FILE_ORDER)
+    _put(node, _xml.Node("filename", {}, [], clean(filename)))
+    if record.size and not node.named("size"):
+        sides = zip(("width", "height", "depth"), (*record.size, 3), strict=True)
+        _put(node, _xml.Node("size", {}, [_xml.Node(name, {}, [], str(side)) for name, side in sides]))
+    _carried_into(node, carried)
+    return _arranged(node, _FILE_ORDER)
+
+
+def _without(carried: dict[str, Any], name: str) -> None:
+    properties = {key: value for key, value in carried.get("properties", {}).items() if key != name}
+    carried.pop("properties", None)
+    if properties:
+        carried["properties"] = properties
+
+
+def _object(instance: Instance, label: str, derived: str) -> _xml.Node:
+    carried = _carry.of_instance(instance, NAME, without=("attributes",))
+    if instance.instance_id == derived:
+        del carried["instance_id"]
+    if carried.get("source") == _IMPORTED:
+        del carried["source"]
+    if clean(label) != label:
+        carried["label"] = label
+    kept = numbers.parse(bytes(instance.properties)).get(NAME, {})
+    node = _node("object", kept, carried, _OBJECT_ORDER)
+    _name_into(node, clean(label))
+    corners = numbers.parse(bytes(instance.geometry))
+    box = next(iter(node.named("bndbox")), _xml.Node("bndbox", {}))
+    texts = zip(CORNERS, corners, strict=True)
+    rest = [child for child in box.children if child.tag not in CORNERS]
+    box.children = [*(_xml.Node(corner, {}, [], text) for corner, text in texts), *rest]
+    _put(node, box)
+    if unsaid := _attributes_into(node, numbers.parse(bytes(instance.attributes))):
+        carried["attributes"] = unsaid
+    _carried_into(node, carried)
+    return _arranged(node, _OBJECT_ORDER)
+
+
+def _node(tag: str, kept: Any, carried: dict[str, Any], own: Sequence[str]) -> _xml.Node:
+    """The element of what the file said; where XML can't say it, an empty one, and the rest is carried."""
+    try:
+        if not kept:
+            return _xml.Node(tag, {})
+        if isinstance(kept, dict) and (_carry.KEY in kept or "object" in kept):
+            raise ValueError("those are the writer's own")
+        node = element(tag, kept)
+    except ValueError:
+        carried["properties"] = {**carried.get("properties", {}), NAME: kept}
+        return _xml.Node(tag, {})
+    if len({child.tag for child in node.children if child.tag in own}) < sum(c.tag in own for c in node.children):
+        carried["properties"] = {**carried.get("properties", {}), NAME: kept}
+        return _xml.Node(tag, {})
+    return node
+
+
+def _put(node: _xml.Node, child: _xml.Node) -> None:
+    """Put a child in place of those of its tag."""
+    node.children = [*(other for other in node.children if other.tag != child.tag), child]
+
+
+def _name_into(node: _xml.Node, label: str) -> None:
+    found = next(iter(node.named("name")), _xml.Node("name", {}))
+    found.text = label
+    _put(node, found)
+
+
+def _attributes_into(node: _xml.Node, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Put attributes into an object; what is left is what a reader would not hear as it is."""
+    unsaid: dict[str, Any] = {}
+    group = _xml.Node("attributes", {})
+    for name, value in attributes.items():
+        text = spoken(name, value)
+        taken = bool(node.named(name if name in ATTRIBUTES else "attributes"))
+        if text is None or taken or heard(text) != value:
+            unsaid[name] = value
+        if text is None or taken:
+            continue
+        if name in ATTRIBUTES:
+            node.children.append(_xml.Node(name, {}, [], text))
+        else:
+            pair = [_xml.Node("name", {}, [], name), _xml.Node("value", {}, [], text)]
+            group.children.append(_xml.Node("attribute", {}, pair))
+    if group.children:
+        node.children.append(group)
+    return unsaid
+
+
+def _carried_into(node: _xml.Node, carried: dict[str, Any]) -> None:
+    if carried:
+        text = numbers.spell(carried).decode()
+        for character in "\ufffe\uffff":
+            text = text.replace(character, f"\\u{ord(character):x}")
+        node.children.append(_xml.Node(_carry.KEY, {}, [], text))
+
+
+def _arranged(node: _xml.Node, order: Sequence[str]) -> _xml.Node:
+    """The element with its children as VOC orders them, the unknown ones at the end."""
+    known = {tag: position for position, tag in enumerate(order)}
+    node.children.sort(key=lambda child: known.get(child.tag, len(order)))
+    return node
