@@ -15,6 +15,9 @@ MAX_PATH_BYTES = 4096
 MAX_COMPONENT_BYTES = 255
 MAX_NAME_BYTES = 200
 
+RESERVED_AT_TOP = frozenset(("instances.jsonl", "schema.json", "SHA256SUMS"))
+"""What a checkout writes beside the files, so that no file can be called so at the top of a directory."""
+
 _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SHORT_NAME = re.compile(r"^(tdvc|git)~\d+$", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -26,6 +29,8 @@ _WINDOWS_DEVICE = re.compile(r"^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?$", re
 
 def path_problem(path: str) -> str | None:
     """Why `path` can't be stored, as the end of a sentence; None where it can."""
+    if path in RESERVED_AT_TOP:
+        return "is the name of a file that checkout writes itself; put it into a folder"
     if len(path) < 1024 and _PLAIN_PATH(path):
         return None
     if not path:

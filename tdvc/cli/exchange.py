@@ -31,7 +31,8 @@ _MAX_LABELS = 12
 @click.option("--relative/--absolute", default=None, help="Coordinates are fractions of the picture, or pixels.")
 @click.option("--min-score", type=float, metavar="SCORE", help="Leave out instances with a lower score.")
 @click.option("--top", type=int, metavar="N", help="Keep the N best instances of a file by score.")
-@click.option("--strict", is_flag=True, help="Import nothing if anything would be left out.")
+@click.option("--overwrite", is_flag=True, help="Take the source's word over corrections that were made here.")
+@click.option("--strict", is_flag=True, help="Import nothing if anything would be left out or can't be read.")
 @dry_run_option
 @json_option
 def import_(
@@ -44,6 +45,7 @@ def import_(
     relative: bool | None,
     min_score: float | None,
     top: int | None,
+    overwrite: bool,
     strict: bool,
     dry_run: bool,
     as_json: bool,
@@ -64,6 +66,7 @@ def import_(
         mapping=read_map(map_file) if map_file else FieldMap(),
         min_score=min_score,
         top=top,
+        overwrite=overwrite,
         strict=strict,
         dry_run=dry_run,
     )
@@ -78,6 +81,20 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
         more = len(result.labels) - _MAX_LABELS
         shown = ", ".join(printable(label) for label in result.labels[:_MAX_LABELS])
         yield f"Labels: {shown}{f', … and {more:,} more' if more > 0 else ''}"
+    changes = [
+        f"{count:,} {word}"
+        for word, count in (
+            ("added", result.added_instances),
+            ("changed", result.changed_instances),
+            ("removed", result.removed_instances),
+        )
+        if count
+    ]
+    if changes:
+        yield f"Instances: {', '.join(changes)} in {output.plural(result.annotated_files, 'file')}"
+    if result.kept_instances:
+        kept = output.plural(result.kept_instances, "instance")
+        yield f"Kept {kept} as corrected here; --overwrite takes the source's word."
     for path, instances in result.preview:
         yield f"  {printable(path)}"
         for instance in instances[:_MAX_LABELS]:

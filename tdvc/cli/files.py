@@ -41,18 +41,30 @@ _destination = click.argument("destination", shell_complete=complete_directories
 @directory_option
 @_at_option
 @click.option("-s", "--sync", is_flag=True, help="Take out of the directory what the folder no longer has.")
+@click.option("--reread", is_flag=True, help="Read unchanged files too; heals what is damaged in the store.")
 @dry_run_option
 @json_option
-def add(sources: tuple[Path, ...], directory: str | None, at: str, sync: bool, dry_run: bool, as_json: bool) -> int:
+def add(
+    sources: tuple[Path, ...],
+    directory: str | None,
+    at: str,
+    sync: bool,
+    reread: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Add raw files to a directory.
 
     SOURCES are files and folders; a folder's files are named relative to it. A path that is there already keeps its
-    annotation and gets the new bytes. The files on disk are only read.
+    annotation and gets the new bytes. The files on disk are only read. From a folder that tdvc checked out, what was
+    edited in it comes back, annotation too, into the directory it came from.
     """
     from tdvc.ops.add import add as verb
 
     with Watch() as progress:
-        result = verb(open_repository(), sources, directory, at=at, sync=sync, dry_run=dry_run, progress=progress)
+        result = verb(
+            open_repository(), sources, directory, at=at, sync=sync, reread=reread, dry_run=dry_run, progress=progress
+        )
     return output.report(result, _add_lines(result, dry_run), as_json)
 
 
@@ -63,7 +75,9 @@ def _add_lines(result: AddResult, dry_run: bool) -> Iterator[str]:
         ("added", result.added_files, stored),
         ("replaced", result.replaced_files, "" if result.added_files else stored),
         ("removed", result.removed_files, ""),
+        ("moved", result.moved_files, ""),
         ("annotated", result.annotated_files, ""),
+        ("marked", result.marked_files, ""),
         ("unchanged", result.unchanged_files, ""),
         ("hidden", result.hidden, "(left out)"),
     ]

@@ -33,9 +33,13 @@ FORMATS: dict[str, str] = {
     "datumaro": "tdvc.formats.datumaro",
     "hf-image-folder": "tdvc.formats.hf_image_folder",
     "image-folder": "tdvc.formats.image_folder",
+    "label-studio": "tdvc.formats.label_studio",
     "labelme": "tdvc.formats.labelme",
+    "mot": "tdvc.formats.mot",
+    "masks-png": "tdvc.formats.masks_png",
     "pascal-voc": "tdvc.formats.pascal_voc",
     "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",
+    "webdataset": "tdvc.formats.webdataset",
     "yolo": "tdvc.formats.yolo",
 }
 """Every format's name and module."""

@@ -1,7 +1,7 @@
 """Arrow's values as JSON with its numbers as text, and pyarrow itself, which is imported when a file needs it.
 
-What comes from a file is validated in full before it is read: Arrow trusts the offsets in its buffers, and a flipped bit
-there ends the process.
+What comes from a file is validated in full before it is read: Arrow trusts the offsets in its buffers, and a flipped
+bit there ends the process.
 """
 
 from __future__ import annotations

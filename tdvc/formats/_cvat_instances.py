@@ -40,10 +40,11 @@ def tdvc_object(text: str) -> dict[str, Any]:
 
 
 def foreign_properties(ours: dict[str, Any]) -> dict[str, Any]:
+    """The properties in the attribute `tdvc`; of our own format, those that XML attributes could not spell."""
     properties = ours.get("properties")
-    return (
-        {name: value for name, value in properties.items() if name != "splits"} if isinstance(properties, dict) else {}
-    )
+    if not isinstance(properties, dict):
+        return {}
+    return {name: value for name, value in properties.items() if name != "splits"}
 
 
 def shape_fields(node: Node, label: LabelRecord | None, size: tuple[int, int] | None) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def foreign_properties(ours: Any) -> dict[str, Any]:
 
 def _attributes(kind: str, kept: dict[str, Any]) -> dict[str, Any]:
     """The attributes, and the fields that customary attributes stand for."""
-    attributes = kept.pop("attributes", None) or {}
+    attributes = kept.pop("attributes", None)
+    attributes = {} if attributes is None else attributes
     if not isinstance(attributes, dict):
         raise ValueError("has 'attributes' that are not an object")
     if kind == "caption":
@@ -112,7 +113,7 @@ def _take_ours(kind: str, ours: dict[str, Any], fields: dict[str, Any]) -> None:
     exactly = ours.get("exactly")
     if kind == "mask" and isinstance(exactly, dict) and exactly.get("type") == "polygon":
         fields["type"], fields["geometry"] = "polygon", exactly.get("geometry")
-    if kind == "points" and exactly == {"type": "keypoints"} and fields["type"] == "point":
+    if kind == "points" and fields["type"] == "point" and exactly == {"type": "keypoints"}:
         fields["type"], fields["geometry"] = "keypoints", [*fields["geometry"], Number("2")]
 
 
@@ -129,9 +130,8 @@ def write(instance: Instance, label_ids: dict[str, int], size: tuple[int, int] |
     if shape["type"] == "label" and instance.label == CAPTION and "caption" in instance.attribute_values:
         shape["type"] = "caption"
     ours: dict[str, Any] = {"properties": properties} if properties else {}
-    for name in ("exactly",):
-        if name in shape:
-            ours[name] = shape.pop(name)
+    if "exactly" in shape:
+        ours["exactly"] = shape.pop("exactly")
     attributes = _given_attributes(instance, shape, ours)
     if shape["type"] == "caption":
         shape["caption"] = attributes.pop("caption", "")
@@ -166,9 +166,6 @@ def _field(instance: Instance, name: str) -> Any:
     """The score, or the sequence: a number where it reads as one, because Datumaro counts tracks."""
     if name == "score":
         return numbers.parse(bytes(instance.score))
-    sequence = instance.sequence
-    return (
-        Number(sequence)
-        if sequence and sequence.isascii() and sequence.isdigit() and str(int(sequence[:18])) == sequence
-        else sequence
-    )
+    text = instance.sequence or ""
+    counted = text.isascii() and text.isdigit() and len(text) <= 18 and str(int(text)) == text
+    return Number(text) if counted else instance.sequence

@@ -172,8 +172,10 @@ def give(instance: Instance, wanted: Any, size: tuple[int, int] | None) -> dict[
         return {"type": wanted if wanted in ("caption", "cuboid_3d") else "label"}
     if instance.type == "box":
         return _box(shape, wanted)
-    if instance.type in ("point", "keypoints"):
-        return _keypoints(shape if instance.type == "keypoints" else [*shape, Number("2")], wanted)
+    if instance.type == "point":
+        return {"type": "points", "points": shape, "visibility": [Number("2")]}
+    if instance.type == "keypoints":
+        return _keypoints(shape, wanted)
     if instance.type == "polygon":
         return _polygon(instance, shape, size)
     if instance.type == "polyline":
@@ -212,7 +214,9 @@ def _keypoints(shape: list[Number], wanted: Any) -> dict[str, Any]:
     if wanted == "skeleton":
         return {"type": "skeleton", "points": shape}
     points = [value for at in range(0, len(shape), 3) for value in shape[at : at + 2]]
-    return {"type": "points", "points": points, "visibility": shape[2::3]}
+    found = {"type": "points", "points": points, "visibility": shape[2::3]}
+    alone = len(shape) == 3 and shape[2] == Number("2")  # would be taken for a point
+    return {**found, "exactly": {"type": "keypoints"}} if alone else found
 
 
 def _polygon(instance: Instance, shape: Any, size: tuple[int, int] | None) -> dict[str, Any]:

@@ -4,9 +4,9 @@
      "objects": {"bbox": [[x, y, w, h], ...], "categories": ["cat", ...]}}
 
 Objects come as lists side by side or as a list of objects, their class under one of several names, as text or as a
-number whose name stands in the features of the file. A picture's own label is a tag. What else a row or an object says is
-kept in the properties and written back. tdvc's fields travel as JSON text in lists called `tdvc`, because the readers of
-the hub want every row to have one shape.
+number whose name stands in the features of the file. A picture's own label is a tag. What else a row or an object says
+is kept in the properties and written back. tdvc's fields travel as JSON text in lists called `tdvc`, because the
+readers of the hub want every row to have one shape.
 
 Source: huggingface/datasets, `ImageFolder` and "Object detection" in its guides.
 """
@@ -22,6 +22,7 @@ from tdvc.formats import _decimal
 from tdvc.formats._carry import KEY, for_file, for_instance, is_text, of_file, of_instance, parsed, split_in
 from tdvc.formats._folder import shortened
 from tdvc.formats._json import parse_strictly
+from tdvc.formats._whole import size_in
 from tdvc.formats.base import FileRecord
 from tdvc.model import numbers
 from tdvc.model.numbers import Number
@@ -103,7 +104,7 @@ def record_of(row: Row, report: Report, **also: Any) -> FileRecord:
     if split:
         properties["splits"] = [split]
     also.pop("split", None)
-    size = _size(row.fields)
+    size = size_in(row.fields)
     return FileRecord(
         path=row.path, instances=instances_of(row, report), properties=properties, size=size, **about, **also
     )
@@ -124,13 +125,6 @@ def _json(text: Any) -> Any:
     if not is_text(text):
         raise ValueError("is not text")
     return parse_strictly(text.encode())
-
-
-def _size(fields: Mapping[str, Any]) -> tuple[int, int] | None:
-    sides = [fields.get("width"), fields.get("height")]
-    if not all(isinstance(side, Number) and side.isdigit() and 0 < len(side) < 10 and int(side) for side in sides):
-        return None
-    return int(str(sides[0])), int(str(sides[1]))
 
 
 def instances_of(row: Row, report: Report) -> list[Instance]:

@@ -7,8 +7,8 @@
     brushlabels       rle                               mask
     labels            start, end                        text_span where there is a text, else time_span
 
-Positions are percent of the picture's width and height. A coordinate is rounded to a millionth of a pixel on its way in,
-and leaves as the shortest percentage that leads back to it.
+Positions are percent of the picture's width and height. A coordinate is rounded to a millionth of a pixel on its way
+in, and leaves as the shortest percentage that leads back to it.
 
 Source: Label Studio's `web/libs/editor/src/regions`, and its converter.
 """

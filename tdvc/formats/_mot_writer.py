@@ -93,7 +93,7 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
             try:
                 sequence.lines.append(_line(record.path, instance, classes))
             except (ValueError, ArithmeticError) as error:
-                where, message = printable(record.path), f"The {instance.type} {error}."
+                where, message = printable(record.path), f"The {instance.type} annotation {error}."
                 report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
     names = {label.key: label.name for label in labels}
     for folder, sequence in sequences.items():

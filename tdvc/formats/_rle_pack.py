@@ -1,9 +1,9 @@
 """The run lengths of Label Studio's brush: masks as RGBA bytes in the rle-pack of thi.ng.
 
-A stream of bits, highest first: 32 of the number of values, 5 of the bits of a value less one, four times 4 of the bits of
-a run length less one; then records until all values are there: 1 bit that says whether one value is repeated, 2 that
-choose the bits of the length, the length less one, and the value or values. Values are the bytes of the pixels, row by row,
-red, green, blue, alpha; a pixel is inside where its alpha is not 0.
+A stream of bits, highest first: 32 of the number of values, 5 of the bits of a value less one, four times 4 of the bits
+of a run length less one; then records until all values are there: 1 bit that says whether one value is repeated, 2 that
+choose the bits of the length, the length less one, and the value or values. Values are the bytes of the pixels, row by
+row, red, green, blue, alpha; a pixel is inside where its alpha is not 0.
 
 The number of values is compared with the picture before anything is made, and only alpha is ever unpacked.
 

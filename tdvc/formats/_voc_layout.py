@@ -202,10 +202,9 @@ def splits_of(layout: Layout, path: str) -> dict[str, Any]:
     return {"splits": splits} if splits else {}
 
 
-def report_unknown_ids(layout: Layout, report: Report) -> None:
-    if layout.images is not None or layout.has_no_pictures:
-        return
-    known = {layout.picture_id(path) for path in layout.pictures}
+def report_unknown_ids(layout: Layout, described: set[str], report: Report) -> None:
+    """Report the names in split lists that are neither a picture nor described."""
+    known = {layout.picture_id(path) for path in described.union(layout.pictures)}
     for split, names in sorted(layout.lists.items()):
         if unknown := sorted(names - known):
             message = f"{len(unknown):,} names have no picture; the first is {shortened(unknown[0])}."

@@ -1,8 +1,8 @@
 """What the text in a Pascal VOC file stands for, and which text stands for a value.
 
 XML holds text, less than any text, and says nothing of numbers or truth. Reader and writer meet here: `spoken` gives
-the text that other tools expect, `heard` the value that a reader makes of it, and where the two differ the writer carries
-the value along (see `_carry`). `element` is the inverse of `_xml.to_json`, or says that there is none.
+the text that other tools expect, `heard` the value that a reader makes of it, and where the two differ the writer
+carries the value along (see `_carry`). `element` is the inverse of `_xml.to_json`, or says that there is none.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from tdvc.names import printable
 
 _FILE_ORDER = ("folder", "filename", "path", "source", "owner", "size", "segmented")
 _OBJECT_ORDER = ("name", "pose", "truncated", "difficult", "occluded", "bndbox")
+_ORDER = (*_FILE_ORDER, *_OBJECT_ORDER, "database", "annotation", "width", "height", "depth", *CORNERS)
 _IMPORTED = "import"  # what an import calls the source of an instance that has none; it need not be said
 
 
@@ -112,7 +113,8 @@ def _in_order(record: FileRecord) -> list[Instance]:
 def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
     kept = record.properties.get(NAME, {})
     carried = _carry.of_file(record, NAME)
-    carried.pop("split", None)
+    for name in ("file_id", "split"):
+        carried.pop(name, None)
     if splits:
         _without(carried, "splits")
     elif record.split:
@@ -126,7 +128,7 @@ def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
         sides = zip(("width", "height", "depth"), (*record.size, 3), strict=True)
         _put(node, _xml.Node("size", {}, [_xml.Node(name, {}, [], str(side)) for name, side in sides]))
     _carried_into(node, carried)
-    return _arranged(node, _FILE_ORDER)
+    return _arranged(node)
 
 
 def _without(carried: dict[str, Any], name: str) -> None:
@@ -156,7 +158,7 @@ def _object(instance: Instance, label: str, derived: str) -> _xml.Node:
     if unsaid := _attributes_into(node, numbers.parse(bytes(instance.attributes))):
         carried["attributes"] = unsaid
     _carried_into(node, carried)
-    return _arranged(node, _OBJECT_ORDER)
+    return _arranged(node)
 
 
 def _node(tag: str, kept: Any, carried: dict[str, Any], own: Sequence[str]) -> _xml.Node:
@@ -216,8 +218,9 @@ def _carried_into(node: _xml.Node, carried: dict[str, Any]) -> None:
         node.children.append(_xml.Node(_carry.KEY, {}, [], text))
 
 
-def _arranged(node: _xml.Node, order: Sequence[str]) -> _xml.Node:
-    """The element with its children as VOC orders them, the unknown ones at the end."""
-    known = {tag: position for position, tag in enumerate(order)}
-    node.children.sort(key=lambda child: known.get(child.tag, len(order)))
+def _arranged(node: _xml.Node) -> _xml.Node:
+    """The element with its children, and theirs, as VOC orders them, the unknown ones at the end."""
+    node.children.sort(key=lambda child: _ORDER.index(child.tag) if child.tag in _ORDER else len(_ORDER))
+    for child in node.children:
+        _arranged(child)
     return node

@@ -45,7 +45,7 @@ _ESCAPES = {
     "L": "\u2028",
     "P": "\u2029",
 }
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ -][A-Za-z0-9_]+)*")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ ./-][A-Za-z0-9_]+)*")
 _MEANINGFUL = frozenset(("false", "n", "no", "null", "off", "on", "true", "y", "yes"))
 _PUNCTUATION = frozenset("[]{},:")
 _REFUSED = {"&": "an anchor", "*": "an alias", "!": "a tag", "%": "a directive", "@": "'@'", "`": "'`'"}

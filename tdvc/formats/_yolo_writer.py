@@ -78,7 +78,7 @@ class _Writer:
             try:
                 kind, row = self._row(instance, record.size or _UNIT)
             except (ValueError, ArithmeticError) as error:
-                message = f"The {instance.type} {error}."
+                message = f"The {instance.type} annotation {error}."
                 where = printable(record.path)
                 self._report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
                 continue

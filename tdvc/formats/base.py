@@ -166,6 +166,9 @@ class Reconciliation:
 
     The two sides are counted apart, `in` while reading and `out` by whoever stores the records, so that a
     record that gets lost between them shows as `unexplained`.
+
+    Attributes:
+        partial: paths of files of which the reader left out an instance: what is not there may only be unreadable.
     """
 
     files_in: int = 0
@@ -174,7 +177,9 @@ class Reconciliation:
     instances_out: int = 0
     labels: set[str] = field(default_factory=set)
     classes: list[LabelRecord] = field(default_factory=list)
+    partial: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    _instances_lost: int = 0
 
     def read(
         self,
@@ -183,17 +188,22 @@ class Reconciliation:
         options: ReadOptions = NO_OPTIONS,
     ) -> Iterator[FileRecord]:
         """The records of a source, counted as they pass, with the reader's problems collected."""
+        lost = 0
         for record in format.read(source, self._lost_in_reader, options):
             if isinstance(record, LabelRecord):
                 self.classes.append(record)
                 continue
             self.files_in += 1
             self.instances_in += len(record.instances)
+            if self._instances_lost > lost:
+                self.partial.add(record.path)
             yield record
+            lost = self._instances_lost
 
     def _lost_in_reader(self, problem: Problem) -> None:
         self.files_in += problem.dropped_files
         self.instances_in += problem.dropped_instances
+        self._instances_lost += problem.dropped_instances
         self.problems.append(problem)
 
     def report(self, problem: Problem) -> None:
@@ -228,6 +238,9 @@ class Reconciliation:
             f"{_count(len(self.labels), 'label')}"
         )
         parts = [counts, _rest(self.left_out, "left out") or "nothing left out"]
+        unread = sum(p.severity == "error" and not (p.dropped_files or p.dropped_instances) for p in self.problems)
+        if unread:
+            parts.append(f"{_count(unread, 'record')} could not be read")
         if unexplained := _rest(self.unexplained, "unaccounted for"):
             parts.append(unexplained)
         return "; ".join(parts)

@@ -89,7 +89,6 @@ class _Document:
     path: str
     labels: dict[str, LabelRecord]
     tasks: dict[str, _Task]
-
     sequences: set[str] = field(default_factory=set)
 
     def sequence(self, track: Node) -> str:

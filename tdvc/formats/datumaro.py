@@ -287,7 +287,9 @@ class _Reader:
 
 
 def _annotations_of(item: dict[str, Any]) -> list[Any]:
-    found = item.pop("annotations", None) or []
+    found = item.pop("annotations", None)
+    if found is None:
+        return []
     if not isinstance(found, list):
         raise ValueError("has 'annotations' that are not a list")
     return found

@@ -1,8 +1,8 @@
 """Hugging Face image folder: pictures, and beside them `metadata.jsonl` (or `.csv`, `.parquet`) with a row for each.
 
-A row names its picture in `file_name`, relative to the file it stands in; `_hf` says what else rows hold. Where there are
-such files, folders do not name labels. A top folder called like a split is one. All metadata of a source is of
-one kind, as the library `datasets` demands. Pictures that no row names come without annotation.
+A row names its picture in `file_name`, relative to the file it stands in; `_hf` says what else rows hold. Where there
+are such files, folders do not name labels. A top folder called like a split is one. All metadata of a source is of one
+kind, as the library `datasets` demands. Pictures that no row names come without annotation.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ def _picture(
     refusal = ("unsafe-path", problem) if problem else None
     if refusal is None and whole.images is not None:
         found = find_picture(whole.images, name, ("", f"{folder}/") if folder else ("",))
-        path, source, refusal = found.path, found.source, found.refusal
+        source, refusal = found.source, found.refusal
+        path = found.path if source is not None else path
     elif refusal is None:
         refusal = picture_problem(whole.root, path)
         source = whole.root / path if refusal is None else None
@@ -276,7 +277,7 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     del labels
     splits: dict[str, list[bytes]] = {}
     for record in records:
-        fields = {"file_name": record.path} | _hf.row_of(record, NAME, report)
+        fields = _hf.row_of(record, NAME, report) | {"file_name": record.path}
         splits.setdefault(record.split, []).append(numbers.spell(fields) + b"\n")
     for split, lines in splits.items():
         yield WrittenFile(f"{split}/{FILE_NAME}" if split else FILE_NAME, lines)

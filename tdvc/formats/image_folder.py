@@ -3,21 +3,24 @@
 Every picture becomes a file with one `tag`. The suffix of a picture counts in any case, since `.JPG` is what
 cameras write. Top folders called like a split (`train`, `val`, `valid`, `validation`, `test`) are splits
 where one of them has folders with pictures in it; otherwise they are classes like any other.
+
+What is written has no file but the pictures, each in the folder of its tag. A picture without a tag goes to the top
+folder, where it has no label, under a name made of its whole path.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tdvc.errors import FormatError
-from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, walk
+from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, shortened, walk
 from tdvc.formats._tables import is_annotation_table
-from tdvc.formats.base import NO_OPTIONS, FileRecord, ReadOptions
+from tdvc.formats.base import NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model.problems import Problem, Report
-from tdvc.model.records import derived_instance_id, make_instance
-from tdvc.names import printable
+from tdvc.model.records import Instance, derived_instance_id, make_instance
+from tdvc.names import path_problem, printable
 
 NAME = "image-folder"
 TITLE = "Image folder"
@@ -29,20 +32,24 @@ LOSES: tuple[str, ...] = (
     "instance and file ids",
     "completeness marks",
     "properties other than splits",
+    "splits not called train, val or test",
 )
 TYPES = frozenset({"tag"})
 KEEPS = frozenset({"splits"})
 
 _DETECTED_DEPTH = 3
 _ANNOTATION_SUFFIXES = frozenset((".arrow", ".json", ".jsonl", ".ndjson", ".parquet", ".xml", ".yaml", ".yml"))
-_ANNOTATION_NAMES = frozenset(("metadata.csv", "metadata.parquet"))
+_ANNOTATION_NAMES = frozenset(("gt.txt", "metadata.csv", "metadata.parquet"))
 _ANNOTATION_FOLDERS = frozenset(("annotations", "imagesets", "jpegimages", "labels"))
+_MASK_FOLDERS = frozenset(("mask", "masks", "segmentationclass"))
+_PICTURE_FOLDERS = frozenset(("images", "imgs"))
 
 
 def detect(source: Path) -> bool:
     """Whether folders hold pictures, and nothing near them looks like annotation files."""
     pictures: set[str] = set()
     texts: set[str] = set()
+    tops: set[str] = set()
     in_folder = False
     for path in _near_files(source):
         folders, name = posixpath.split(path)
@@ -56,6 +63,9 @@ def detect(source: Path) -> bool:
         elif is_picture(name):
             pictures.add(stem)
             in_folder = in_folder or bool(folders)
+            tops.add(folders.lower().split("/")[0])
+    if tops & _MASK_FOLDERS and tops & _PICTURE_FOLDERS:
+        return False
     return in_folder and texts.isdisjoint(pictures)
 
 
@@ -127,3 +137,46 @@ def _record(source: Path, path: str, splits: frozenset[str], report: Report) -> 
         return FileRecord(path, source / path, [], properties)
     fields = {"instance_id": derived_instance_id(NAME, path), "label": label, "type": "tag"}
     return FileRecord(path, source / path, [make_instance(fields)], properties)
+
+
+def place(record: FileRecord) -> str:
+    """In the folder of its tag, below its split."""
+    tag = next((instance for instance in record.instances if _refusal(instance, record) is None), None)
+    if tag is None:
+        return posixpath.join(record.split, record.path).replace("/", "__")
+    parts = record.path.split("/")
+    for folder in (record.split, tag.label):
+        if len(parts) > 1 and parts[0] == folder:
+            del parts[0]  # it lies there already
+    return posixpath.join(record.split, tag.label, *parts)
+
+
+def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
+    """Nothing but the pictures; told is what the folders can't say."""
+    del labels
+    for record in records:
+        has_tag = False
+        for instance in record.instances:
+            reason = _refusal(instance, record) or ("is the second label of its picture" if has_tag else None)
+            if reason is None:
+                has_tag = True
+                continue
+            message = f"The {instance.type} annotation {reason}."
+            where = printable(record.path)
+            report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
+        if not has_tag:
+            message = "The picture has no tag, so it lies outside every class folder."
+            report(Problem("no-class", printable(record.path), message, severity="warning"))
+    yield from ()
+
+
+def _refusal(instance: Instance, record: FileRecord) -> str | None:
+    """Why an instance can't be a class folder, as the end of a sentence; None where it can."""
+    label = instance.label
+    if instance.type != "tag":
+        return "is no tag"
+    if "/" in label or label.startswith(".") or path_problem(label):
+        return f"has the label {shortened(label)}, which is no name for a folder"
+    if not record.split and label.lower() in SPLIT_NAMES:
+        return f"has the label {shortened(label)}, which reads as a split"
+    return None

@@ -4,8 +4,8 @@
 
 Frames count from 1. The frames are pictures in `img1/` (or what `seqinfo.ini` says), told by the number at the end of
 their names, or by their order where names have none; each is a file, and the track's id is its instances' `sequence`.
-Where there is a film and no pictures, the film is the file and its instances have a `frame`. Files of 10 columns (MOT15)
-end in world coordinates instead of class and visibility.
+Where there is a film and no pictures, the film is the file and its instances have a `frame`. Rows of 10 columns, as in
+MOT15, end in world coordinates instead of class and visibility.
 
 Left and top are kept raw: the challenge counts pixels from 1, most tools from 0, and no file says which. A confidence
 of 1 is that of ground truth and says nothing; 0 means that an entry is not to be judged and -1 nothing at all, and both
@@ -214,7 +214,9 @@ class _Reader:
         found.suffix = said.get("imext", ".jpg")
         if path_problem(inner) or path_problem("0" + found.suffix) or "/" in found.suffix:
             inner, found.suffix = "img1", ".jpg"
-        candidates = [posixpath.join(folder, inner), folder, inner, ""]
+        candidates = [posixpath.join(folder, inner), folder]
+        if self._picture_root != self._root:
+            candidates += [inner, ""]
         held = next((c for c in candidates if c in self._by_folder), None)
         found.picture_folder = candidates[0] if held is None else held
         pictures = self._by_folder.get(found.picture_folder, [])

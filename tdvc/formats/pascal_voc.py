@@ -43,9 +43,9 @@ from tdvc.names import path_problem, printable
 __all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "read", "write"]
 
 TITLE = "Pascal VOC XML"
-LOSES: tuple[str, ...] = ("geometries other than upright boxes",)
+LOSES: tuple[str, ...] = ("geometries other than upright boxes", "file ids")
 TYPES = frozenset({"box"})
-KEEPS = frozenset(FIELDS)
+KEEPS = frozenset(FIELDS) - {"file_id"}
 
 _SNIFFED_FILES = 8
 
@@ -96,7 +96,7 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
             if picture not in taken:
                 yield FileRecord(picture, layout.root / picture, [], splits_of(layout, picture))
     report_rest((path for path in layout.rest if path not in taken), report)
-    report_unknown_ids(layout, report)
+    report_unknown_ids(layout, taken, report)
 
 
 def _read_annotation(layout: Layout, annotation: str, taken: set[str], report: Report) -> FileRecord | None:

@@ -41,7 +41,7 @@ def decode_rle(mask: Mapping[str, Any]) -> Mask:
     Raises:
         ValueError: the sides are out of bounds, the text is damaged, or the runs do not sum to height x width.
     """
-    height, width = _checked_size(*mask["size"])
+    height, width = check_size(*mask["size"])
     return _filled(np.array(runs(mask), np.int64), height, width)
 
 
@@ -53,7 +53,7 @@ def encode_rle(array: NDArray[Any]) -> dict[str, Any]:
     """
     if array.ndim != 2:
         raise ValueError(f"has {array.ndim} dimensions where a mask has 2")
-    height, width = _checked_size(*array.shape)
+    height, width = check_size(*array.shape)
     flat = np.ascontiguousarray(array.T, bool).reshape(-1)
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     bounds = np.concatenate(([0], [0] if flat[0] else [], changes, [flat.size])).astype(np.int64)
@@ -95,7 +95,7 @@ def polygon_to_mask(polygon: Sequence[Sequence[Sequence[float]]], height: int, w
     Source: COCO `maskApi.c:rleFrPoly`, computed at column centres alone. Accuracy: equal bit for bit to pycocotools
     for parts without holes; a boundary is off by at most 0.2 px, because that rule rounds to fifths of a pixel.
     """
-    height, width = _checked_size(height, width)
+    height, width = check_size(height, width)
     whole = np.zeros((height, width), bool)
     for part in polygon:
         exterior, *holes = (_ring(np.array(ring, np.float64), height, width) for ring in part)
@@ -148,7 +148,7 @@ def mask_from_crop(crop: NDArray[Any], x: int, y: int, height: int, width: int) 
     Raises:
         ValueError: the sides are out of bounds, or pixels of the mask lie outside them.
     """
-    height, width = _checked_size(height, width)
+    height, width = check_size(height, width)
     inside = np.asarray(crop, bool)
     whole = np.zeros((height, width), bool)
     rows, columns = inside.shape
@@ -167,7 +167,12 @@ def _checked_sides(height: int, width: int) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _checked_size(height: int, width: int) -> tuple[int, int]:
+def check_size(height: int, width: int) -> tuple[int, int]:
+    """The sides of an array that may be made.
+
+    Raises:
+        ValueError: a side or their product is out of bounds; the end of a sentence.
+    """
     height, width = _checked_sides(height, width)
     if height * width > MAX_PIXELS:
         raise ValueError(f"has {height} x {width} pixels, more than {MAX_PIXELS:,}")

@@ -19,6 +19,9 @@ from tdvc.ids import DerivedIds
 from tdvc.model import geometry, numbers
 from tdvc.model.geometry import Box
 
+IMPORTED, HUMAN = "import", "human"
+"""The `source` of instances that a format brought in, and of those that somebody made or corrected."""
+
 MAX_LABEL_BYTES = 1024
 MAX_INSTANCES = 1_000_000
 MAX_FRAME = 2**63 - 1

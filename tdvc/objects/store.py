@@ -240,6 +240,7 @@ class ObjectWriter:
         self._unpublished: dict[tuple[Kind, ObjectId], bytes] = {}
         self._compressor = zstandard.ZstdCompressor(level=3)
         self.new_blob_bytes = 0
+        self.heals = False
 
     def __enter__(self) -> Self:
         return self
@@ -265,7 +266,9 @@ class ObjectWriter:
     def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> bool:
         if self._store.is_empty:
             return False
-        return any(self._store._decode(location) == content for location in self._store._locations(kind, identity))
+        copies = [self._store._decode(location) == content for location in self._store._locations(kind, identity)]
+        self.heals = self.heals or (bool(copies) and not any(copies))
+        return any(copies)
 
     def _append(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:
         if kind is Kind.BLOB:
@@ -323,6 +326,7 @@ class ObjectWriter:
             upload.discard()
             return
         upload.seal()
+        self.heals = self.heals or self._store.single_file(identity) is not None
         self.new_blob_bytes += size_bytes
         self._singles[identity] = upload
 

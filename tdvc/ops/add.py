@@ -19,7 +19,7 @@ import xxhash
 from tdvc.errors import NotFound, Refused, Usage
 from tdvc.ids import ObjectId
 from tdvc.model.problems import Problem
-from tdvc.names import check_path, folding_key, printable
+from tdvc.names import RESERVED_AT_TOP, check_path, folding_key, printable
 from tdvc.ops.intake import Arrived, Arriving, covers, take_in
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.statcache import RECORD_FILE, StatCache
@@ -43,6 +43,8 @@ class AddResult:
         replaced_files: paths whose bytes changed.
         unchanged_files: paths that were there with the same bytes.
         removed_files: paths that left the directory, with `sync`.
+        moved_files: paths of a checked-out folder that were renamed in it, with `sync`.
+        marked_files: files whose completeness mark was edited in a checked-out folder.
         annotated_files: files whose instances were edited in a checked-out folder.
         hidden: how many hidden files and folders were left out.
         new_blob_bytes: bytes that the store did not have.
@@ -55,7 +57,9 @@ class AddResult:
     replaced_files: int = 0
     unchanged_files: int = 0
     removed_files: int = 0
+    moved_files: int = 0
     annotated_files: int = 0
+    marked_files: int = 0
     hidden: int = 0
     new_blob_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -79,6 +83,7 @@ def add(
     *,
     at: str = "",
     sync: bool = False,
+    reread: bool = False,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> AddResult:
@@ -87,9 +92,10 @@ def add(
     Args:
         repository: the repository.
         sources: files and folders. A folder's files are named relative to it, a file by its name.
-        directory: the current one where None.
+        directory: the current one where None; for a checked-out folder the one it was checked out from.
         at: a prefix put before every path.
         sync: take out what a source folder no longer has, below `at`; needs exactly one folder.
+        reread: read every file again, whatever the cache says; this also heals what is damaged in the store.
         dry_run: only count.
         progress: told how far it is.
 
@@ -101,24 +107,27 @@ def add(
         Refused: file-exists, where two sources have a file at the same path; folder-in-the-way.
         Conflict: edited-both-sides, changed-meanwhile.
     """
-    target = repository.directory(directory)
+    sources = [Path(source) for source in sources]
+    checked_out = len(sources) == 1 and not at and (sources[0] / RECORD_FILE).is_file()
+    target = repository.directory(_home_of(repository, sources[0], directory) if checked_out else directory)
     result = AddResult(target.name)
     prefix = check_path(at.rstrip("/")) + "/" if at else ""
-    sources = [Path(source) for source in sources]
     if sync and (len(sources) != 1 or not sources[0].is_dir()):
         raise Usage("bad-usage", "--sync needs exactly one folder.")
-    if len(sources) == 1 and not at and (sources[0] / RECORD_FILE).is_file():
+    if checked_out:
         return _bring_back(repository, target, sources[0], result, sync=sync, dry_run=dry_run, progress=progress)
     gathered = [_gather(source, prefix, result) for source in sources]
     _refuse_shared_paths(gathered)
     started_ns = time.time_ns()
     caches = [_Cache(repository, source, target) for source in gathered]
-    if not sync and all(cache.proves_nothing_to_do(target) for cache in caches):
+    if not sync and not reread and all(cache.proves_nothing_to_do(target) for cache in caches):
         result.unchanged_files = sum(len(source.files) for source in gathered)
         return result
     with repository.transaction(_title("add", sources, target.name)) as edit:
         for source, cache in zip(gathered, caches, strict=True):
             present = rows_at(target, [source.prefix + found.path for found in source.files])
+            if reread:
+                cache.stats = StatCache()
             changed = _not_vouched_for(source, cache, present, result)
             arrived = []
             for file in take_in(edit.writer, changed, result.problems.append, progress):
@@ -139,6 +148,14 @@ def add(
     return result
 
 
+def _home_of(repository: Repository, folder: Path, directory: str | None) -> str | None:
+    """The directory that a checked-out folder came from, unless another one is named or it is gone."""
+    from tdvc.ops.checkoutrecord import checkout_record  # noqa: PLC0415 (for checked-out folders only)
+
+    record = checkout_record(folder) if directory is None else None
+    return record.directory if record is not None and record.directory in repository.view.directories else directory
+
+
 def _bring_back(
     repository: Repository,
     target: Directory,
@@ -151,8 +168,8 @@ def _bring_back(
 ) -> AddResult:
     from tdvc.ops.bringback import BringBack  # noqa: PLC0415 (21 ms for formats that most runs do not need)
 
-    here = walk(str(folder), lambda skipped: _note(skipped, result), ignore_of(folder))
     edits = BringBack(repository, target, folder)
+    here = walk(str(folder), lambda skipped: _note(skipped, result), ignore_of(folder), edits.hidden_paths())
     with repository.transaction(_title("add", [folder], target.name)) as edit:
         edits.note(edit, here, list(result.problems), sync=sync, progress=progress)
         result.new_blob_bytes = edit.writer.new_blob_bytes
@@ -164,7 +181,8 @@ def _bring_back(
         edits.settle(repository, edit.view, result.operation)
     result.added_files, result.replaced_files = edits.added_files, edits.replaced_files
     result.unchanged_files, result.removed_files = edits.unchanged_files, edits.removed_files
-    result.annotated_files = edits.files
+    result.annotated_files, result.marked_files = edits.files, edits.marked_files
+    result.moved_files = edits.moved_files
     result.problems += edits.problems
     return result
 
@@ -177,7 +195,8 @@ def _gather(source: Path, prefix: str, result: AddResult) -> _Source:
     try:
         if source.is_dir():
             files = walk(str(source), lambda skipped: _note(skipped, result), ignore_of(source))
-            return _Source(str(source), prefix, files, whole_folder=True)
+            fitting = [found for found in files if _fits(prefix + found.path, found, result)]
+            return _Source(str(source), prefix, fitting, whole_folder=True)
         found = look(str(source))
     except OSError as error:
         raise NotFound("source-not-found", f"{str(source)!r} does not exist.", path=str(source)) from error
@@ -185,8 +204,19 @@ def _gather(source: Path, prefix: str, result: AddResult) -> _Source:
         code = "skipped-symlink" if source.is_symlink() else "skipped-special"
         _note(Skipped(source.name, code, "not a regular file"), result)
         return _Source(str(source.parent), prefix, [], whole_folder=False)
-    check_path(source.name)
+    if source.name.startswith("."):
+        _note(Skipped(source.name, "skipped-other", "hidden files are not added"), result)
+        return _Source(str(source.parent), prefix, [], whole_folder=False)
+    check_path(prefix + source.name)
     return _Source(str(source.parent), prefix, [found._replace(path=source.name)], whole_folder=False)
+
+
+def _fits(path: str, found: Found, result: AddResult) -> bool:
+    """Whether a path may be stored; the names alone were looked at by the walk."""
+    if path not in RESERVED_AT_TOP:
+        return True
+    _note(Skipped(found.path, "bad-name", "checkout writes a file of that name itself; use --at FOLDER"), result)
+    return False
 
 
 def _refuse_shared_paths(sources: list[_Source]) -> None:

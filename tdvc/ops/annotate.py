@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from tdvc.errors import FormatError, NotFound, SchemaError, TdvcError
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
-from tdvc.model.records import RAW_FIELDS, Instance, fields_of, make_instance, revise
+from tdvc.model.records import HUMAN, IMPORTED, RAW_FIELDS, Instance, fields_of, make_instance, revise, same_instance
 from tdvc.names import printable
 from tdvc.ops.select import matching, with_label
 from tdvc.repo.directory import Directory
@@ -91,7 +93,7 @@ def annotate(repository: Repository, edits: Path | BinaryIO, directory: str | No
             for item in items:
                 with _at_line(item):
                     item.apply(after)
-            write_instances(edit, found[path], before, after.values(), result)
+            write_instances(edit, found[path], before, corrected(before, after.values()), result)
         result.operation = edit.publish()
     return result
 
@@ -110,7 +112,7 @@ def relabel(repository: Repository, old: str, new: str, directory: str | None = 
         for entry in with_label(target, target.entries(), old):
             before = target.instances(entry)
             after = [_with(instance, label=new) if instance.label == old else instance for instance in before]
-            write_instances(edit, entry, before, after, result)
+            write_instances(edit, entry, before, corrected(before, after), result)
         if not result.files and old != new:
             known = ", ".join(sorted(target.schema.labels)[:12])
             raise NotFound(
@@ -169,6 +171,19 @@ def write_instances(
         result.removed_instances += revision.removed
         identity, count = edit.write_instances(revision.instances)
         edit.set_state(entry.state._replace(instances=identity, instance_count=count))
+
+
+def corrected(before: Sequence[Instance], after: Iterable[Instance]) -> list[Instance]:
+    """`after`, where an imported instance that somebody changed is theirs now: its source is `human`."""
+    known = {instance.instance_id: instance for instance in before}
+    result = []
+    for instance in after:
+        former = known.get(instance.instance_id)
+        touched = former is not None and former.source == instance.source == IMPORTED
+        if touched and former is not None and not same_instance(former, instance):
+            instance = msgspec.structs.replace(instance, source=HUMAN)
+        result.append(instance)
+    return result
 
 
 class _Edit:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance, same_instance
 from tdvc.names import printable
-from tdvc.ops.annotate import write_instances
+from tdvc.ops.annotate import corrected, write_instances
 from tdvc.ops.checkoutrecord import ANNOTATION_FILES, edited_annotation_files, read_record, write_record
 from tdvc.ops.intake import Arriving, covers, take_in
 from tdvc.ops.progress import Progress
@@ -32,7 +33,7 @@ from tdvc.repo.entry import Entry, FileState
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.repo.view import View, read_operation
-from tdvc.storage.folder import Found, look
+from tdvc.storage.folder import Found, hidden_among, look
 
 INSTANCES_FILE = ANNOTATION_FILES[0]
 
@@ -45,7 +46,9 @@ class BringBack:
         replaced_files: paths whose bytes changed.
         unchanged_files: paths that the folder did not change.
         removed_files: paths that are gone from the folder, with `sync`.
+        moved_files: paths that are gone and whose bytes are at a new path, with `sync`.
         files: files whose instances are others now.
+        marked_files: files whose completeness mark is another now.
         problems: what could not be read.
     """
 
@@ -61,8 +64,14 @@ class BringBack:
         self._gone: set[str] = set()
         self._read: list[tuple[Found, ObjectId]] = []
         self.added_files = self.replaced_files = self.unchanged_files = self.removed_files = 0
+        self.marked_files = self.moved_files = 0
+        self._renamed_from: dict[bytes, str] = {}
         self.files = self.added_instances = self.changed_instances = self.removed_instances = 0
         self.problems: list[Problem] = []
+
+    def hidden_paths(self) -> frozenset[str]:
+        """The hidden files that belong to the checkout, which a walk would leave out otherwise."""
+        return hidden_among(self._record.stats.paths())
 
     def note(
         self, edit: Transaction, here: list[Found], passed_over: list[Problem], *, sync: bool, progress: Progress
@@ -88,6 +97,8 @@ class BringBack:
             )
         pictures = [found for found in here if found.path not in ANNOTATION_FILES]
         present = self._target.entries_at(found.path for found in pictures)
+        missing = set(self._record.stats.paths()) - {found.path for found in here}
+        self._renamed_from = self._by_blob(missing) if sync and self._home else {}
         self._note_pictures(edit, pictures, present, progress)
         if sync:
             self._note_removed(edit, {found.path for found in pictures}, passed_over + self.problems)
@@ -109,7 +120,7 @@ class BringBack:
         unread = []
         for found in pictures:
             untouched = self._record.stats.blob_of(found) is not None
-            if untouched and (found.path in present or self._home):
+            if untouched and (self._home or self._is_same_file(found.path, present.get(found.path))):
                 self.unchanged_files += 1
             else:
                 unread.append(Arriving(found.path, f"{self._folder}/{found.path}", found))
@@ -122,11 +133,13 @@ class BringBack:
                 self.unchanged_files += 1  # untouched here, and taken out there
             elif entry is None and base is not None and self._home:
                 self._collisions.append(file.path)
+            elif entry is None and file.blob in self._renamed_from:
+                self._note_rename(edit, self._renamed_from.pop(file.blob), file.path)
             elif entry is None:
                 new.append(file)
             elif file.blob in (entry.state.blob, base):
                 self.unchanged_files += 1
-            elif self._home and base != entry.state.blob:
+            elif base != entry.state.blob and self._is_same_file(file.path, entry):
                 self._collisions.append(file.path)
             else:
                 size = file.found.size_bytes
@@ -141,13 +154,30 @@ class BringBack:
             self._states[file.path] = state
             self.added_files += 1
 
+    def _by_blob(self, missing: set[str]) -> dict[bytes, str]:
+        """The files that are gone from the folder, by what they held; only where one file held it."""
+        paths: dict[bytes, list[str]] = {}
+        for path in missing:
+            paths.setdefault(self._record.stats.recorded_blob(path) or b"", []).append(path)
+        return {blob: found[0] for blob, found in paths.items() if len(found) == 1}
+
+    def _note_rename(self, edit: Transaction, old: str, new: str) -> None:
+        """A file that is gone here and is there now, with the same bytes, goes along with its annotation."""
+        entry = self._target.entries_at([old]).get(old)
+        if entry is None:
+            return
+        edit.take_out(self._target.name, old)
+        edit.place(self._target.name, new, entry.state.file_id)
+        self._gone.add(old)
+        self.moved_files += 1
+
     def _note_removed(self, edit: Transaction, here: set[str], passed_over: list[Problem]) -> None:
         unread = [problem.place for problem in passed_over]
         known = self._record.stats.paths()
-        gone = [path for path in known if path not in here and path not in ANNOTATION_FILES]
+        gone = [path for path in known if path not in here | self._gone and path not in ANNOTATION_FILES]
         present = self._target.entries_at(path for path in gone if not covers(unread, path))
         for path, entry in present.items():
-            base = self._base_of(path)
+            base = self._base_of(path, entry)
             same_blob = entry.state.blob == self._record.stats.recorded_blob(path)
             if not same_blob or (base is not None and not base.equals(_Annotation.of_state(self._target, entry.state))):
                 self._collisions.append(path)
@@ -162,17 +192,28 @@ class BringBack:
             return
         found, blob = look(str(place)), ObjectId(hashlib.sha256(place.read_bytes()).digest())
         problems = len(self.problems)
-        for record in tdvc_jsonl.read(place, self.problems.append):
+        for record, whole in self._lines(place):
             if record.path in self._gone:
+                continue
+            if not whole:
+                message = "A line that can't be read in full changes nothing; its annotation stays as it was."
+                self.problems.append(Problem("record-unreadable", printable(record.path), message))
                 continue
             entry = present.get(record.path) or self._target.entries_at([record.path]).get(record.path)
             state = self._states.get(record.path) or (entry.state if entry else None)
             if state is not None:
-                self._note_record(edit, record, state)
+                self._note_record(edit, record, Entry(record.path, state))
             else:
                 self._note_homeless(record)
         if found is not None and len(self.problems) == problems:
             self._read.append((found._replace(path=INSTANCES_FILE), blob))
+
+    def _lines(self, place: Path) -> Iterator[tuple[FileRecord, bool]]:
+        """The records of the edited file, and whether nothing of each was left out."""
+        seen = len(self.problems)
+        for record in tdvc_jsonl.read(place, self.problems.append):
+            yield record, not any(problem.dropped_instances for problem in self.problems[seen:])
+            seen = len(self.problems)
 
     def _note_homeless(self, record: FileRecord) -> None:
         """A line about a file that the directory does not have."""
@@ -183,8 +224,9 @@ class BringBack:
         elif not base.equals(_Annotation.of_record(record)):
             self._collisions.append(record.path)
 
-    def _note_record(self, edit: Transaction, record: FileRecord, state: FileState) -> None:
-        base = self._base_of(record.path)
+    def _note_record(self, edit: Transaction, record: FileRecord, entry: Entry) -> None:
+        state = entry.state
+        base = self._base_of(record.path, entry)
         now = _Annotation.of_state(self._target, state)
         wanted = _Annotation.of_record(record)
         if base is not None and wanted.equals(base):
@@ -201,14 +243,31 @@ class BringBack:
             completeness_schema=schema if wanted.complete else NO_ID,
         )
         edit.set_state(state)
-        write_instances(edit, Entry(record.path, state), now.instances, wanted.instances, self)
+        self.marked_files += wanted.complete != now.complete
+        write_instances(
+            edit, Entry(record.path, state), now.instances, corrected(now.instances, wanted.instances), self
+        )
 
-    def _base_of(self, path: str) -> _Annotation | None:
-        if not self._home:
-            return None
+    def _is_same_file(self, path: str, entry: Entry | None) -> bool:
+        """Whether what the directory has at a path is the file that was checked out there, maybe through a mirror."""
+        if entry is None or self._home:
+            return entry is not None
+        base = self._base_entry(path)
+        return base is not None and base.state.file_id == entry.state.file_id
+
+    def _base_entry(self, path: str) -> Entry | None:
         try:
-            found = self._base.entries_at([path]).get(path)
-            return _Annotation.of_state(self._base, found.state) if found else None
+            return self._base.entries_at([path]).get(path)
+        except Corruption:
+            return None
+
+    def _base_of(self, path: str, entry: Entry | None = None) -> _Annotation | None:
+        """The annotation that was checked out at a path, where it is this directory's file that was."""
+        if not (self._home or self._is_same_file(path, entry)):
+            return None
+        base = self._base_entry(path)
+        try:
+            return _Annotation.of_state(self._base, base.state) if base else None
         except Corruption:
             return None
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tdvc.errors import NotFound
 from tdvc.model import geometry, numbers
 from tdvc.model.records import Instance, same_instance
 from tdvc.ops.select import path_filter
@@ -299,6 +300,13 @@ def diff(
         staged = repository.directory(name)
         return Diff(last_commit_state(repository, name), staged, paths)
     old = repository[before]
+    if old.name not in view.directories:
+        raise NotFound(
+            "unknown-revision",
+            f"{before!r} is of the directory {old.name!r}, which is not there any more.",
+            hint=f"Name what to compare it with: tdvc diff {before} REV",
+            revision=before,
+        )
     return Diff(old, repository.directory(old.name), paths)
 
 

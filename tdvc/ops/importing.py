@@ -23,7 +23,7 @@ from tdvc.formats.base import FileRecord, Format, ReadOptions, Reconciliation
 from tdvc.ids import NO_ID, FileId, ObjectId
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
-from tdvc.model.records import Instance, revise
+from tdvc.model.records import HUMAN, IMPORTED, Instance, revise, same_instance
 from tdvc.names import check_path, path_problem, printable
 from tdvc.ops.intake import Arrived, Arriving, take_in
 from tdvc.ops.mapping import FieldMap
@@ -37,7 +37,6 @@ from tdvc.tables.page import Row
 
 _BATCH = 2048
 _PREVIEWED = 5
-IMPORTED = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,8 @@ class ImportOptions:
         mapping: what labels, attributes and columns are called here.
         min_score: leave out instances with a lower score; those without one stay.
         top: keep the best so many instances of a file by score.
-        strict: import nothing if anything would be left out.
+        overwrite: take the source's word for imported instances that were corrected here since.
+        strict: import nothing if anything would be left out or could not be read.
         dry_run: import nothing; show the first records as they would land.
     """
 
@@ -59,6 +59,7 @@ class ImportOptions:
     mapping: FieldMap = field(default_factory=FieldMap)
     min_score: float | None = None
     top: int | None = None
+    overwrite: bool = False
     strict: bool = False
     dry_run: bool = False
 
@@ -78,6 +79,7 @@ class ImportResult:
         added_instances: instances that are new.
         changed_instances: instances that differ from before.
         removed_instances: imported instances that the source does not have any more.
+        kept_instances: instances that were corrected here since they were imported, and stay as they are.
         labels: every label that came in.
         new_blob_bytes: bytes that the store did not have.
         preview: the first records as they would land, with `dry_run`.
@@ -95,6 +97,7 @@ class ImportResult:
     added_instances: int = 0
     changed_instances: int = 0
     removed_instances: int = 0
+    kept_instances: int = 0
     labels: list[str] = field(default_factory=list)
     new_blob_bytes: int = 0
     preview: list[tuple[str, list[Instance]]] = field(default_factory=list)
@@ -155,7 +158,7 @@ def import_(
 
 
 def _refuse_losses(result: ImportResult) -> None:
-    losses = [problem for problem in result.problems if problem.dropped_files or problem.dropped_instances]
+    losses = [p for p in result.problems if p.severity == "error" or p.dropped_files or p.dropped_instances]
     if losses:
         first = losses[0]
         raise Refused(
@@ -318,7 +321,7 @@ class _Import:
             return state
         before = read_instances(self._edit.writer, state)
         own = record.file_id == state.file_id.hex()
-        revision = revise(before, self._merged(wanted, before))
+        revision = revise(before, self._merged(wanted, before, partial=record.path in self._sum.partial))
         if revision:
             self._result.annotated_files += 1
             self._result.added_instances += revision.added
@@ -360,16 +363,32 @@ class _Import:
             wanted = [instance for instance in wanted if instance.instance_id in kept]
         return wanted
 
-    def _merged(self, wanted: Sequence[Instance], before: Sequence[Instance]) -> list[Instance]:
-        """What the source says now, and what was made in tdvc."""
-        if "source" in self._format.KEEPS and "instance_id" in self._format.KEEPS and "file_id" in self._format.KEEPS:
-            return list(wanted)  # it says everything: what it leaves out is gone
+    def _merged(self, wanted: Sequence[Instance], before: Sequence[Instance], *, partial: bool) -> list[Instance]:
+        """What the source says now, and what was made or corrected in tdvc.
+
+        An imported instance that the source does not have any more goes, unless some of the record was unreadable:
+        then it may be there and only not understood.
+        """
         if not before:
             return [_imported(instance) for instance in wanted]
+        says_all = {"source", "instance_id", "file_id"} <= self._format.KEEPS and not partial
         known = _Known(before, self._format.NAME)
-        merged = [known.again(instance) or _imported(instance) for instance in wanted]
+        merged = [self._reconciled(known, instance) for instance in wanted]
         taken = {instance.instance_id for instance in merged}
-        return merged + [i for i in before if i.source != IMPORTED and i.instance_id not in taken]
+        left = [instance for instance in before if instance.instance_id not in taken]
+        return merged + [i for i in left if partial or (i.source != IMPORTED and not says_all)]
+
+    def _reconciled(self, known: _Known, instance: Instance) -> Instance:
+        """An instance that comes in, put together with what the file has of it."""
+        again = known.again(instance)
+        if again is None:
+            return _imported(instance)
+        former, found = again
+        corrected = former.source == HUMAN and instance.source in (None, IMPORTED)
+        if corrected and not self._options.overwrite and not same_instance(former, found):
+            self._result.kept_instances += 1
+            return former
+        return found
 
 
 def _imported(instance: Instance) -> Instance:
@@ -390,8 +409,8 @@ class _Known:
         self._key = msgspec.json.encode(format_name) + b":"
         self._format_name = format_name
 
-    def again(self, instance: Instance) -> Instance | None:
-        """The instance as the file has it, with what is new about it; None where the file does not have it."""
+    def again(self, instance: Instance) -> tuple[Instance, Instance] | None:
+        """The instance as the file has it, and with what is new about it; None where the file does not have it."""
         former = self._left.get(instance.instance_id) or self._twin(instance)
         if former is None:
             return None
@@ -403,7 +422,7 @@ class _Known:
             properties = numbers.parse(bytes(instance.properties))
             properties.pop(self._format_name, None)
             changes["properties"] = msgspec.Raw(numbers.spell(properties)) if properties else former.properties
-        return msgspec.structs.replace(instance, **changes)
+        return former, msgspec.structs.replace(instance, **changes)
 
     def _twin(self, instance: Instance) -> Instance | None:
         """An instance that says the same under another id."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from tdvc.errors import Usage
+from tdvc.errors import NotFound, Usage
 from tdvc.model import numbers
 from tdvc.model.records import Instance
 from tdvc.ops.select import matching, with_label
@@ -75,11 +76,16 @@ def ls(repository: Repository, selector: str | None = None, *, label: str | None
     """The files that a selector means, ordered by path; those of the current directory for None.
 
     Raises:
-        NotFound: unknown-revision.
+        NotFound: unknown-revision; file-not-found, where a pattern fits nothing.
     """
     revision, pattern = parse_selector(selector or repository.view.current)
     directory = repository[revision]
-    return (_listed(entry) for entry in with_label(directory, matching(directory, pattern), label))
+    entries = matching(directory, pattern)
+    first = next(entries, None)
+    if first is None and pattern:
+        raise NotFound("file-not-found", f"{directory.title} has no file {pattern!r}.", pattern=pattern)
+    found = chain([first] if first else [], entries)
+    return (_listed(entry) for entry in with_label(directory, found, label))
 
 
 def _listed(entry: Entry) -> Listed:
@@ -167,5 +173,7 @@ def cat(repository: Repository, selector: str) -> Iterator[bytes]:
     revision, path = parse_selector(selector)
     if not path:
         raise Usage("bad-usage", "Name one file, as REV:PATH.")
-    entry = repository[revision].entry(path)
-    return repository.objects.read_blob(entry.state.blob)
+    blob = repository[revision].entry(path).state.blob
+    for _ in repository.objects.read_blob(blob):
+        pass  # a large file comes in pieces and is known to be intact after the last: not one is given out before
+    return repository.objects.read_blob(blob)

@@ -116,6 +116,7 @@ def verify(repository: Repository, revision: str, *, progress: Progress = silent
             if entry.state.instances != NO_ID:
                 result.instances += len(state.instances(entry))
         except Corruption as error:
-            result.problems.append(Problem("stored-damaged", printable(entry.path), error.message))
+            hint = "tdvc add --reread with the original at hand heals it."
+            result.problems.append(Problem("stored-damaged", printable(entry.path), f"{error.message} {hint}"))
         result.files += 1
     return result

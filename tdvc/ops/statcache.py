@@ -60,6 +60,10 @@ class StatCache:
         """The paths it knows."""
         return list(self._known)
 
+    def paths_seen(self) -> Sequence[str]:
+        """The paths it knows, without looking further into it."""
+        return self._stored.paths if self._files is None and self._stored is not None else self.paths()
+
     def knows_all(self, files: Sequence[Found]) -> bool:
         """Whether these files, ordered by path, are all there is and none has changed."""
         if self._files is None and self._stored is not None:
@@ -122,17 +126,17 @@ class _Columns:
     def __init__(self, count: int, body: bytes) -> None:
         self._numbers = [_numbers(code, body[i * 8 * count : (i + 1) * 8 * count]) for i, code in enumerate(_CODES)]
         self._blobs = body[32 * count : 64 * count]
-        self._paths = body[64 * count :].decode().split("\0") if count else []
-        if len(self._paths) != count or len(self._blobs) != 32 * count:
+        self.paths = body[64 * count :].decode().split("\0") if count else []
+        if len(self.paths) != count or len(self._blobs) != 32 * count:
             raise ValueError("lengths that do not add up")
 
     def equals(self, files: Sequence[Found]) -> bool:
-        return self._paths == [found.path for found in files] and self._numbers == _numbers_of(files)
+        return self.paths == [found.path for found in files] and self._numbers == _numbers_of(files)
 
     def files(self) -> dict[str, tuple[Found, ObjectId]]:
-        found = map(Found._make, zip(self._paths, *self._numbers, strict=True))
+        found = map(Found._make, zip(self.paths, *self._numbers, strict=True))
         blobs = (ObjectId(self._blobs[i : i + 32]) for i in range(0, len(self._blobs), 32))
-        return dict(zip(self._paths, zip(found, blobs, strict=True), strict=True))
+        return dict(zip(self.paths, zip(found, blobs, strict=True), strict=True))
 
 
 def _numbers_of(files: Sequence[Found]) -> list[array[int]]:

@@ -16,7 +16,7 @@ from tdvc.ops.progress import Progress, silent
 from tdvc.ops.statcache import StatCache
 from tdvc.repo.commit import read_commit
 from tdvc.repo.repository import Repository
-from tdvc.storage.folder import FileChanged, Found, Skipped, read_pieces, walk
+from tdvc.storage.folder import FileChanged, Found, Skipped, hidden_among, read_pieces, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def folder_status(repository: Repository, folder: Path, *, progress: Progress = 
     now = record.state_now(repository)
     result.behind = now is not None and now.root.hex() != record.root
     skipped: list[Skipped] = []
-    here = walk(str(folder), skipped.append)
+    here = walk(str(folder), skipped.append, expected=hidden_among(record.stats.paths_seen()))
     if not record.stats.knows_all(here):
         _compare(folder, here, record.stats, result, progress)
     for item in skipped:

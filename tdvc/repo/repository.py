@@ -59,6 +59,7 @@ class Repository:
         Raises:
             Refused: repository-exists.
         """
+        check_name(directory, "directory")
         folder = path / FOLDER
         if folder.is_symlink() or folder.is_file() or _formatted(folder):
             raise _exists_already(path)

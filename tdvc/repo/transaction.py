@@ -261,6 +261,8 @@ class Transaction:
             return self.operation
         view = self._apply(self.view)
         if view == self.view:
+            if self.writer.heals:
+                self.writer.publish()
             return None
         operation = self._write_operation(view, self._base)
         self.writer.publish()

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
@@ -61,8 +61,16 @@ class FileChanged(Exception):
     """A file did not hold still while it was read, or is no file any more."""
 
 
-def walk(folder: str, skipped: Callable[[Skipped], None], ignore: Ignore | None = None) -> list[Found]:
-    """The regular files below `folder`, ordered by path; links are not followed, hidden ones are left out."""
+def walk(
+    folder: str,
+    skipped: Callable[[Skipped], None],
+    ignore: Ignore | None = None,
+    expected: Container[str] = (),
+) -> list[Found]:
+    """The regular files below `folder`, ordered by path; links are not followed.
+
+    Hidden files and folders are left out, but for those whose path is `expected` (see `hidden_among`).
+    """
     found: list[Found] = []
     waiting = [""]
     while waiting:
@@ -72,7 +80,7 @@ def walk(folder: str, skipped: Callable[[Skipped], None], ignore: Ignore | None 
                 for entry in entries:
                     name = entry.name
                     path = inside + name
-                    if not _PLAIN_NAME(name) and _refuse_name(name, path, skipped):
+                    if not _PLAIN_NAME(name) and path not in expected and _refuse_name(name, path, skipped):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         if ignore is None or not ignore(path + "/"):
@@ -83,6 +91,13 @@ def walk(folder: str, skipped: Callable[[Skipped], None], ignore: Ignore | None 
             skipped(Skipped(inside.rstrip("/") or ".", "unreadable", error.strerror or str(error)))
     found.sort(key=itemgetter(0))
     return found
+
+
+def hidden_among(paths: Iterable[str]) -> frozenset[str]:
+    """Those of `paths` that are hidden or lie in a hidden folder, and the folders above them."""
+    hidden = [path for path in paths if path.startswith(".") or "/." in path]
+    above = (path[:at] for path in hidden for at in range(len(path)) if path[at] == "/")
+    return frozenset(hidden).union(above)
 
 
 def _look_at(entry: os.DirEntry[str], path: str, found: list[Found], skipped: Callable[[Skipped], None]) -> None:

@@ -165,7 +165,7 @@ def test_import(tdvc, tmp_path):
     tdvc("init")
     ran = tdvc("import", "source", "--format", "image-folder")
     assert ran.code == 0
-    assert ran.out.endswith("\nLabels: cat, dog\n")
+    assert ran.out.endswith("\nLabels: cat, dog\nInstances: 2 added in 2 files\n")
     assert tdvc("import", "source").out.endswith("\nNothing changed.\n")
     found = tdvc("import", "source", "--json").json
     assert (found["labels"], found["operation"], found["unchanged_files"]) == (["cat", "dog"], None, 2)
@@ -182,7 +182,8 @@ def test_ls(labelled):
     )
     found = labelled("ls", "--json")
     assert keys(found) == {"path", "file_id", "blob", "size_bytes", "instances", "complete", "media_type"}
-    assert labelled("ls", "Pets:none", "--json").out == "[]\n"
+    assert labelled("ls", "Pets", "--label", "none", "--json").out == "[]\n"
+    assert labelled("ls", "Pets:none").code == 1
     assert labelled("ls", "none").code == 1
 
 

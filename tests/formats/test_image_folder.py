@@ -4,6 +4,8 @@ import pytest
 
 from tdvc.errors import FormatError
 from tdvc.formats import image_folder
+from tdvc.formats.base import FileRecord
+from tdvc.model.records import make_instance
 
 
 def put(root, *names):
@@ -154,3 +156,44 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FormatError) as caught:
         read(tmp_path / "gone")
     assert caught.value.code == "bad-format-file"
+
+
+def tagged(path, *labels, split=""):
+    made = [make_instance({"label": label, "type": "tag"}) for label in labels]
+    return FileRecord(path, None, made, split=split)
+
+
+def written(*records):
+    problems = []
+    assert list(image_folder.write(records, [], problems.append)) == []
+    return [image_folder.place(record) for record in records], problems
+
+
+def test_pictures_are_written_to_the_folder_of_their_tag():
+    places, problems = written(
+        tagged("1.jpg", "cat"),
+        tagged("a/2.jpg", "cat"),
+        tagged("cat/3.jpg", "cat"),
+        tagged("cat/4.jpg", "dog", split="train"),
+        tagged("train/cat/5.jpg", "cat", split="train"),
+    )
+    assert places == ["cat/1.jpg", "cat/a/2.jpg", "cat/3.jpg", "train/dog/cat/4.jpg", "train/cat/5.jpg"]
+    assert problems == []
+
+
+def test_what_folders_can_not_say_is_listed():
+    box = make_instance({"label": "cat", "type": "box", "geometry": [1, 2, 3, 4]})
+    places, problems = written(tagged("a/1.jpg", "cat", "dog"), FileRecord("a/2.jpg", None, [box], split="train"))
+    assert places == ["cat/a/1.jpg", "train__a__2.jpg"]
+    assert [(p.code, p.place, p.dropped_instances) for p in problems] == [
+        ("type-not-carried", "a/1.jpg", 1),
+        ("type-not-carried", "a/2.jpg", 1),
+        ("no-class", "a/2.jpg", 0),
+    ]
+
+
+@pytest.mark.parametrize("label", ["a/b", "..", ".hidden", "a\\b", "train", "Val", "x" * 256, ".git"])
+def test_labels_that_are_no_folder_lead_nowhere(label):
+    places, problems = written(tagged("a/1.jpg", label))
+    assert places == ["a__1.jpg"]
+    assert [(p.code, p.dropped_instances) for p in problems] == [("type-not-carried", 1), ("no-class", 0)]

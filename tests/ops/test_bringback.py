@@ -8,7 +8,7 @@ import pytest
 
 from tdvc.errors import Conflict, Usage
 from tdvc.ops.add import add
-from tdvc.ops.annotate import annotate, complete
+from tdvc.ops.annotate import annotate, complete, relabel
 from tdvc.ops.checkout import checkout
 from tdvc.ops.committing import commit
 from tdvc.ops.diffing import diff
@@ -381,3 +381,57 @@ def test_to_a_directory_that_mirrors_the_file(pets: Repository, out: Path) -> No
     add(pets, [out], "Other")
     assert labels(pets, "Main", "a.jpg") == labels(pets, "Other", "a.jpg") == ["wolf"]
     assert len(pets["Other"]) == 3
+
+
+def test_a_folder_goes_back_to_the_directory_it_came_from(pets: Repository, tmp_path: Path) -> None:
+    mirror(pets, ["Main"], "Dogs")
+    checkout(pets, "Dogs", tmp_path / "dogs")
+    (tmp_path / "dogs/new.jpg").write_bytes(jpeg("new"))
+    assert add(pets, [tmp_path / "dogs"]).directory == "Dogs"
+    assert "new.jpg" in pets["Dogs"]
+    assert "new.jpg" not in pets["Main"]
+
+
+def test_what_the_folder_did_not_change_is_not_turned_back_through_a_mirror(pets: Repository, tmp_path: Path) -> None:
+    mirror(pets, ["Main"], "Dogs")
+    checkout(pets, "Dogs", tmp_path / "dogs")
+    relabel(pets, "dog", "hound", "Main")
+    with unchanged(pets):
+        assert add(pets, [tmp_path / "dogs"], "Main").annotated_files == 0
+    assert labels(pets, "Dogs", "a.jpg") == ["hound"]
+
+
+def test_a_line_that_can_not_be_read_in_full_takes_nothing_away(pets: Repository, out: Path) -> None:
+    place = out / "instances.jsonl"
+    place.write_text(place.read_text().replace('"label":"dog"', '"lable":"dog"'))
+    with unchanged(pets):
+        result = add(pets, [out])
+    assert labels(pets, "Main", "a.jpg") == ["dog"]
+    assert {problem.severity for problem in result.problems} == {"error"}
+
+
+def test_a_hidden_file_of_the_checkout_is_part_of_it(pets: Repository, tmp_path: Path) -> None:
+    stock(pets, "Main", {"in/.hidden": b"hidden"})
+    checkout(pets, "Main", tmp_path / "all")
+    assert folder_status(pets, tmp_path / "all").clean
+    with unchanged(pets):
+        assert add(pets, [tmp_path / "all"], sync=True).removed_files == 0
+
+
+def test_a_renamed_file_takes_its_annotation_along(pets: Repository, out: Path) -> None:
+    before = file_id(pets, "Main", "a.jpg")
+    (out / "a.jpg").rename(out / "z.jpg")
+    result = add(pets, [out], sync=True)
+    assert (result.moved_files, result.added_files, result.removed_files) == (1, 0, 0)
+    assert file_id(pets, "Main", "z.jpg") == before
+    assert labels(pets, "Main", "z.jpg") == ["dog"]
+    assert "a.jpg" not in pets["Main"]
+
+
+def test_a_correction_of_an_imported_instance_becomes_ours(pets: Repository, tmp_path: Path) -> None:
+    stock(pets, "Main", {"i.jpg": (jpeg("i"), [box("dog", (0, 0, 5, 5), 9, source="import")])})
+    checkout(pets, "Main", tmp_path / "all")
+    set_label(tmp_path / "all", "i.jpg", "wolf")
+    add(pets, [tmp_path / "all"])
+    (found,) = pets["Main"]["i.jpg"].instances
+    assert (found.label, found.source) == ("wolf", "human")

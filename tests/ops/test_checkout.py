@@ -177,7 +177,14 @@ def test_a_file_a_repository_and_a_dangling_link_are_refused(pets: Repository, t
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("path", ["instances.jsonl", "SHA256SUMS", "schema.json", ".tdvc-checkout", "schema.json/x"])
+@pytest.mark.parametrize("path", ["instances.jsonl", "SHA256SUMS", "schema.json"])
+def test_a_file_can_not_be_called_like_one_of_ours(disk_repository: Repository, path: str) -> None:
+    with fails(Usage, "bad-path"):
+        stock(disk_repository, "Main", {path: b"the user's own"})
+    stock(disk_repository, "Main", {f"deep/{path}": b"the user's own"})
+
+
+@pytest.mark.parametrize("path", [".tdvc-checkout", "schema.json/x"])
 def test_a_file_that_is_called_like_one_of_ours_is_refused(disk_repository: Repository, out: Path, path: str) -> None:
     stock(disk_repository, "Main", {path: b"the user's own"})
     with fails(Refused, "checkout-in-the-way"):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tdvc.errors import FormatError, NotFound, Usage
+from tdvc.errors import FormatError, NotFound, Refused, Usage
 from tdvc.ops.annotate import annotate
 from tdvc.ops.checkout import checkout
 from tdvc.ops.diffing import diff
-from tdvc.ops.importing import import_
+from tdvc.ops.importing import ImportOptions, import_
 from tdvc.ops.listing import show
 from tdvc.repo.repository import Repository
 from tests.ops.bloodcells import LABELS, cells_of, instance_count, name_of, write_picture, write_set
@@ -80,16 +80,54 @@ def test_what_people_made_survives(repository: Repository, cells: Path) -> None:
     assert labels(repository, "Main", path) == ["RBC", "WBC", "artefact"]
 
 
-def test_an_imported_instance_that_somebody_moved_goes_back_and_is_counted(repository: Repository, cells: Path) -> None:
-    import_(repository, cells)
-    path, before = picture(2), held(repository, "Main")
+def move_one(repository: Repository) -> tuple[str, str]:
+    path = picture(2)
     instance = repository["Main"][path].instances[0]
     change = {"op": "update", "path": path, "instance_id": instance.instance_id, "set": {"geometry": [1, 1, 2, 2]}}
     annotate(repository, lines(change))
+    return path, instance.instance_id
+
+
+def test_an_imported_instance_that_somebody_corrected_stays_and_is_counted(
+    repository: Repository, cells: Path
+) -> None:
+    import_(repository, cells)
+    path, instance_id = move_one(repository)
+    corrected = held(repository, "Main")
+    (found,) = [i for i in repository["Main"][path].instances if i.instance_id == instance_id]
+    assert found.source == "human"
     result = import_(repository, cells)
-    assert (result.changed_instances, result.added_instances, result.removed_instances) == (1, 0, 0)
+    assert (result.kept_instances, result.changed_instances, result.removed_instances) == (1, 0, 0)
+    assert result.operation is None
+    assert held(repository, "Main") == corrected
+
+
+def test_overwriting_takes_the_word_of_the_source(repository: Repository, cells: Path) -> None:
+    import_(repository, cells)
+    path, instance_id = move_one(repository)
+    result = import_(repository, cells, options=ImportOptions(overwrite=True))
+    assert (result.kept_instances, result.changed_instances) == (0, 1)
     assert (result.annotated_files, result.unchanged_files) == (1, 11)
+    (found,) = [i for i in repository["Main"][path].instances if i.instance_id == instance_id]
+    assert found.coordinates != [1, 1, 2, 2]
+
+
+def test_a_record_that_became_unreadable_takes_nothing_away(repository: Repository, cells: Path) -> None:
+    import_(repository, cells)
+    before = held(repository, "Main")
+    place = cells / f"Annotations/{name_of(3)}.xml"
+    place.write_text(place.read_text().replace("<xmin>", "<xmin>abc"))
+    result = import_(repository, cells)
+    assert any(problem.dropped_instances for problem in result.problems)
+    assert result.removed_instances == 0
     assert held(repository, "Main") == before
+
+
+def test_strict_refuses_what_can_not_be_read(repository: Repository, cells: Path) -> None:
+    (cells / f"Annotations/{name_of(3)}.xml").write_text("garbage <<<")
+    with fails(Refused, "loss-refused"):
+        import_(repository, cells, options=ImportOptions(strict=True))
+    assert not list(repository["Main"])
 
 
 def test_a_new_picture_changed_bytes_and_new_boxes(repository: Repository, cells: Path) -> None:

@@ -48,7 +48,7 @@ def test_ls(pets: Repository) -> None:
         ("Main", "dog", ["a.jpg"]),
         ("Main:b*", "cat", ["b.jpg"]),
         ("v1:a.jpg", None, ["a.jpg"]),
-        ("Main@:nothing", None, []),
+        ("Main:b*", "nothing", []),
     ],
 )
 def test_ls_narrowed(pets: Repository, selector: str, label: str | None, found: list[str]) -> None:

@@ -139,3 +139,18 @@ def flip_a_byte(repository: Repository, content: bytes) -> None:
             byte = stream.read(1)
             stream.seek(at + len(content) // 2)
             stream.write(bytes([byte[0] ^ 1]))
+
+
+def test_reading_the_original_again_heals_what_is_damaged(disk_repository: Repository, tmp_path: Path) -> None:
+    content = jpeg("a picture that lies in a pack as it is")
+    write_tree(tmp_path / "photos", {"a.jpg": content})
+    add(disk_repository, [tmp_path / "photos"])
+    assert disk_repository.path is not None
+    for pack in (disk_repository.path / ".tdvc/packs").iterdir():
+        damaged = pack.read_bytes().replace(content, bytes(len(content)))
+        pack.chmod(0o644)
+        pack.write_bytes(damaged)
+    repository = Repository.open(disk_repository.path, author="Ada", durable=False)
+    assert len(verify(repository, "Main").problems) == 1
+    assert add(repository, [tmp_path / "photos"], reread=True).problems == []
+    assert verify(Repository.open(disk_repository.path, author="Ada"), "Main").problems == []

@@ -1,0 +1,385 @@
+"""From the annotations and predictions of one Label Studio task to instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tdvc.errors import SchemaError
+from tdvc.formats import _carry
+from tdvc.formats._folder import shortened
+from tdvc.formats._label_studio_groups import (
+    ANNOTATIONS,
+    FORMAT,
+    KEPT_AS,
+    PREDICTIONS,
+    Groups,
+    Home,
+    Homes,
+    is_cancelled,
+    source_of,
+)
+from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE
+from tdvc.formats._label_studio_values import Drawn, Geometry, Size, geometry_of, kind_of, values_of
+from tdvc.model.geometry import shape_problem
+from tdvc.model.numbers import Number, plain
+from tdvc.model.problems import Problem, Report
+from tdvc.model.records import Instance, derived_instance_id, make_instance
+
+_SAID = frozenset(
+    (
+        *("from_name", "id", "meta", "original_height", "original_width", "score", "to_name", "type", "value"),
+        *KEPT_AS.values(),
+        *("controls", "labels", _carry.KEY),
+    )
+)
+_ZERO = Number("0")
+
+
+@dataclass(slots=True)
+class Results:
+    """The results of one task, read into instances.
+
+    Attributes:
+        path: the path of the record, which ids are derived from.
+        place: where problems are.
+        size: of the picture, where a result or the picture tells.
+        report: told of what is left out.
+        groups: the annotations and predictions; those not understood keep their results.
+        instances: what was read so far.
+    """
+
+    path: str
+    place: str
+    size: Size
+    report: Report
+    groups: Groups
+    instances: list[Instance] = field(default_factory=list)
+    _made: dict[str, _Made] = field(default_factory=dict)
+
+    def read(self) -> Results:
+        """Read every group; results that no one understands stay in it."""
+        for kind in (ANNOTATIONS, PREDICTIONS):
+            for position, group in enumerate(self.groups[kind]):
+                if is_cancelled(group):
+                    continue
+                results = group.pop("result", None)
+                aside = _Group(self, (kind, position), group, results).read() if isinstance(results, list) else []
+                if aside:
+                    group["result"] = aside
+        self._finish()
+        return self
+
+    def kept_groups(self) -> Groups:
+        """The groups that can't be made again from the instances."""
+        homes = Homes({})
+        homes.settle(self.instances)
+        if self.is_submitted and not homes.groups[ANNOTATIONS]:
+            homes.groups[ANNOTATIONS].append({})
+        if homes.groups == self.groups:
+            return {}
+        return {kind: groups for kind, groups in self.groups.items() if groups}
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether somebody has submitted an annotation."""
+        return any(not is_cancelled(group) for group in self.groups[ANNOTATIONS])
+
+    def add(self, fields: dict[str, Any], home: Home, position: int, part: str = "") -> str:
+        """Take up an instance, or a part of one that is there; its id."""
+        identity = str(fields["instance_id"])
+        known = self._made.get(identity)
+        if known and part and part not in known.parts and known.fields["type"] == fields["type"]:
+            known.fields["geometry"] = known.fields["geometry"] + fields["geometry"]
+            known.parts.add(part)
+            return identity
+        if known:
+            identity = fields["instance_id"] = derived_instance_id(FORMAT, identity, str(len(self._made)))
+        self._made[identity] = _Made(fields, home, position, {part})
+        return identity
+
+    def fields_of(self, identity: str) -> dict[str, Any]:
+        """The fields of an instance that was added; they may still be changed."""
+        return self._made[identity].fields
+
+    def drop(self, home: Home, position: int, error: Exception) -> None:
+        """Report a result that is left out."""
+        reason = error.fields["problem"] if isinstance(error, SchemaError) else str(error)
+        where = f"{KEPT_AS[home[0]]} {home[1]}, result {position}"
+        message = f"{where[0].upper()}{where[1:]}: {reason}."
+        self.report(Problem("instance-invalid", self.place, message, where, dropped_instances=1))
+
+    def _finish(self) -> None:
+        """Build the instances; those whose source does not lead to their group keep its place."""
+        homes = Homes(self.groups)
+        for made in sorted(self._made.values(), key=lambda made: bool(made.fields["type"] == "relation")):
+            try:
+                instance = make_instance(made.fields)
+                if not homes.finds(instance, made.home):
+                    own = made.fields["properties"].setdefault(FORMAT, {})
+                    own[KEPT_AS[made.home[0]]] = Number(made.home[1])
+                    instance = make_instance(made.fields)
+            except SchemaError as error:
+                self.drop(made.home, made.position, error)
+                continue
+            self.instances.append(instance)
+
+
+@dataclass(slots=True)
+class _Made:
+    """An instance in the making: its fields, its group, the place of its first result, which parts there are."""
+
+    fields: dict[str, Any]
+    home: Home
+    position: int
+    parts: set[str]
+
+
+@dataclass(slots=True)
+class _Group:
+    """One annotation or prediction being read.
+
+    Attributes:
+        task: where instances go.
+        home: which of the task's groups it is.
+        group: the annotation or prediction, without which the results mean less.
+        results: as they came.
+        regions: the instance_id of each result that has a place, by the result's id.
+    """
+
+    task: Results
+    home: Home
+    group: dict[str, Any]
+    results: list[Any]
+    regions: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> list[Any]:
+        """Read all results; those that are kept aside."""
+        aside: list[Any] = []
+        late: list[tuple[int, dict[str, Any]]] = []
+        for position, item in enumerate(self.results):
+            if isinstance(item, dict) and (item.get("type") == "relation" or kind_of(item.get("type")) is None):
+                late.append((position, item))
+            else:
+                self._try(self._region, position, item)
+        for position, item in late:
+            if item.get("type") == "relation":
+                self._try(self._relation, position, item)
+            elif not self._is_said(position, item):
+                aside.append(item)
+        if aside:
+            named = ", ".join(sorted({shortened(str(item.get("type"))) for item in aside}))
+            message = f"{len(aside):,} results of kinds that are not read ({named}) are kept as properties of the file."
+            self.task.report(Problem("geometry-kept-aside", self.task.place, message, severity="warning"))
+        return aside
+
+    def _try(self, reader: Any, position: int, item: Any) -> None:
+        try:
+            if not isinstance(item, dict):
+                raise ValueError("it is not a JSON object")
+            reader(position, item)
+        except ValueError as error:
+            self.task.drop(self.home, position, error)
+
+    def _is_said(self, position: int, item: dict[str, Any]) -> bool:
+        """Whether a result without a place became attributes or tags."""
+        type_, value = item.get("type"), item.get("value")
+        if not isinstance(value, dict) or type_ not in CONTENT_KEYS or CONTENT_KEYS[type_] not in value:
+            return False
+        region = self.regions.get(str(item.get("id")))
+        if region is not None:
+            return self._say_of_region(region, item, type_)
+        if type_ == "choices" and _texts(value["choices"]):
+            self._choices(position, item, value["choices"])
+            return True
+        if type_ == "textarea":
+            self._text(position, item, value["text"])
+            return True
+        return False
+
+    def _region(self, position: int, item: dict[str, Any]) -> None:
+        type_, value = item["type"], item.get("value")
+        if not isinstance(value, dict):
+            raise ValueError("it has no value")
+        labels = value.get(type_) if type_.endswith("labels") else None
+        labels = [label for label in labels if _carry.is_text(label)] if isinstance(labels, list) else []
+        drawn = Drawn(str(kind_of(type_)), {key: item_ for key, item_ in value.items() if key != type_})
+        size = _size(item) or self.task.size
+        found = geometry_of(drawn, size)
+        carried = _carried(item)
+        true = _carried_geometry(carried, found, size)
+        own = self._own(item) | ({} if true else _echo(drawn, found, size))
+        if len(labels) > 1:
+            own["labels"] = labels[1:]
+        if type_ != f"{drawn.kind}labels" or not labels:
+            own["type"] = type_ if type_ != f"{drawn.kind}labels" else drawn.kind
+        fields = self._fields(item, own, carried, str(position))
+        fields["type"], fields["geometry"] = true or found
+        fields["label"] = labels[0] if labels else str(item.get("from_name") or "region")
+        part = str(carried["part"]) if isinstance(carried.get("part"), Number) else ""
+        identity = self.task.add(fields, self.home, position, part)
+        if _is_identity(item.get("id")):
+            self.regions.setdefault(str(item["id"]), identity)
+        if item.get("image_rotation", _ZERO) != _ZERO:
+            message = "A region was drawn while the picture was turned; its position is kept as written."
+            self.task.report(Problem("geometry-kept-aside", self.task.place, message, severity="warning"))
+
+    def _own(self, item: dict[str, Any]) -> dict[str, Any]:
+        """What else a result says."""
+        own = {key: value for key, value in item.items() if key not in _SAID and value is not None}
+        if own.get("image_rotation") == _ZERO:
+            del own["image_rotation"]
+        meta = item.get("meta")
+        if isinstance(meta, dict):
+            meta = {key: value for key, value in meta.items() if key != _carry.KEY}
+        if meta:
+            own["meta"] = meta
+        default = DEFAULT_NAMES.get(str(item.get("type")))
+        for key, expected in (("from_name", default), ("to_name", PICTURE)):
+            if item.get(key) not in (None, expected):
+                own[key] = item[key]
+        if "id" in item and not _is_instance_id(item["id"]):
+            own["id"] = item["id"]
+        return own
+
+    def _fields(self, item: dict[str, Any], own: dict[str, Any], carried: dict[str, Any], salt: str) -> dict[str, Any]:
+        """The fields of an instance, apart from what and where it is."""
+        fields = {"source": source_of(*self._kind_and_group())} | _carry.for_instance(carried)
+        identity = item.get("id")
+        if _is_instance_id(identity):
+            fields.setdefault("instance_id", identity)
+        known = str(identity) if _is_identity(identity) else f"#{salt}"
+        kind, place = self.home
+        if not _is_instance_id(fields.get("instance_id")):
+            fields["instance_id"] = derived_instance_id(FORMAT, self.task.path, kind, str(place), known)
+        score = item.get("score")
+        if isinstance(score, Number):
+            fields["score"] = score
+        elif "score" not in fields and isinstance(self.group.get("score"), Number) and kind == PREDICTIONS:
+            fields["score"] = self.group["score"]
+        fields["properties"] = fields.get("properties", {}) | ({FORMAT: own} if own else {})
+        return fields
+
+    def _kind_and_group(self) -> tuple[str, dict[str, Any]]:
+        return self.home[0], self.group
+
+    def _choices(self, position: int, item: dict[str, Any], choices: list[str]) -> None:
+        """A tag for each choice."""
+        entries = _carried(item).get("tags")
+        entries = entries if isinstance(entries, list) and len(entries) == len(choices) else [{}] * len(choices)
+        for number, (choice, entry) in enumerate(zip(choices, entries, strict=True)):
+            salted = item if number == 0 else {key: value for key, value in item.items() if key != "id"}
+            carried = dict(entry) if isinstance(entry, dict) else {}
+            fields = self._fields(salted, self._own(item), carried, f"{item.get('id', position)} {choice}")
+            self.task.add(fields | {"type": "tag", "label": choice}, self.home, position)
+
+    def _text(self, position: int, item: dict[str, Any], text: Any) -> None:
+        """A tag that is called like the control, with the text as an attribute."""
+        entries = _carried(item).get("tags")
+        carried = dict(entries[0]) if isinstance(entries, list) and entries and isinstance(entries[0], dict) else {}
+        fields = self._fields(item, self._own(item) | {"type": "textarea"}, carried, str(position))
+        attributes = fields.get("attributes")
+        fields["attributes"] = (attributes if isinstance(attributes, dict) else {}) | {"text": _only(text)}
+        self.task.add(fields | {"type": "tag", "label": str(item.get("from_name") or "text")}, self.home, position)
+
+    def _say_of_region(self, region: str, item: dict[str, Any], type_: str) -> bool:
+        """Make a choice or text about a region an attribute of it, by the name of the control."""
+        fields, name = self.task.fields_of(region), item.get("from_name")
+        attributes = fields.setdefault("attributes", {})
+        if not _carry.is_text(name) or not isinstance(attributes, dict) or name in attributes:
+            return False
+        content = item["value"][CONTENT_KEYS[type_]]
+        attributes[name] = _only(content) if type_ in ("choices", "textarea") else content
+        own = fields["properties"].setdefault(FORMAT, {})
+        control = {key: value for key, value in self._own(item).items() if key not in ("from_name", "id")}
+        own.setdefault("controls", {})[name] = control | {"type": type_}
+        return True
+
+    def _relation(self, position: int, item: dict[str, Any]) -> None:
+        ends = []
+        for key in ("from_id", "to_id"):
+            end = str(item.get(key))
+            found = self.regions.get(end, end)
+            if not _is_instance_id(found):
+                raise ValueError(f"it relates the region {shortened(end)}, which is not there")
+            ends.append(found)
+        labels = item.get("labels")
+        labels = [label for label in labels if _carry.is_text(label)] if isinstance(labels, list) else []
+        own = {key: value for key, value in self._own(item).items() if key not in ("from_id", "to_id")}
+        if own.get("direction") == "right":
+            del own["direction"]
+        if len(labels) > 1:
+            own["labels"] = labels[1:]
+        fields = self._fields(item, own, _carried(item), f"relation {position} {item['from_id']} {item['to_id']}")
+        label = labels[0] if labels else "relation"
+        self.task.add(fields | {"type": "relation", "geometry": ends, "label": label}, self.home, position)
+
+
+def _carried(item: dict[str, Any]) -> dict[str, Any]:
+    meta = item.get("meta")
+    carried = meta.get(_carry.KEY) if isinstance(meta, dict) else None
+    return carried if isinstance(carried, dict) else {}
+
+
+def _carried_geometry(carried: dict[str, Any], found: Geometry, size: Size) -> Geometry | None:
+    """The geometry that our writer drew the value for, if what is drawn is still what it leads to."""
+    kind, shape = carried.get("type"), carried.get("geometry")
+    if not _carry.is_text(kind) or shape is None or shape_problem(kind, shape):
+        return None
+    try:
+        drawn = values_of(Geometry(kind, shape), size)
+        return Geometry(kind, shape) if len(drawn) == 1 and geometry_of(drawn[0], size) == found else None
+    except ValueError:
+        return None
+
+
+def _echo(drawn: Drawn, found: Geometry, size: Size) -> dict[str, Any]:
+    """The value, where the geometry does not lead back to it; the pixels of a brush are never kept twice."""
+    again = values_of(found, size)[0].value if drawn.kind != "brush" else {}
+    came = {key: value for key, value in drawn.value.items() if drawn.kind != "brush" or key not in ("format", "rle")}
+    usual = {"rotation": _ZERO, "closed": True}
+    return {} if usual | came == usual | again else {"value": came}
+
+
+def _size(item: dict[str, Any]) -> Size:
+    sides = [plain(item.get(key)) for key in ("original_width", "original_height")]
+    whole = [int(side) for side in sides if _is_side(side)]
+    return (whole[0], whole[1]) if len(whole) == 2 else None
+
+
+def _is_side(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 1 <= value < 1 << 31 and value == value // 1
+
+
+def first_size(groups: Groups) -> Size:
+    """The size of the picture by the first result that tells it."""
+    return next(_sizes(groups), None)
+
+
+def _sizes(groups: Groups) -> Iterator[tuple[int, int]]:
+    for kind in (ANNOTATIONS, PREDICTIONS):
+        for group in groups[kind]:
+            results = group.get("result")
+            for item in results if isinstance(results, list) else []:
+                size = _size(item) if isinstance(item, dict) else None
+                if size:
+                    yield size
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_carry.is_text(item) and item for item in value)
+
+
+def _only(content: Any) -> Any:
+    """The one item of a list, else what it is."""
+    return content[0] if isinstance(content, list) and len(content) == 1 else content
+
+
+def _is_identity(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_instance_id(value: Any) -> bool:
+    return _carry.is_text(value) and len(value) == 32 and not value.strip("0123456789abcdef")
