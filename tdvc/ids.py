@@ -60,8 +60,12 @@ class DerivedIds:
 
     def make(self, *parts: bytes) -> bytes:
         """The id for these parts behind the shared ones."""
+        return self.make_framed(_framed(parts))
+
+    def make_framed(self, framed: bytes) -> bytes:
+        """The id for parts that stand behind their lengths already."""
         digest = self._start.copy()
-        digest.update(_framed(parts))
+        digest.update(framed)
         return digest.digest()[:16]
 
 
@@ -75,8 +79,13 @@ def file_ids(directory: str, files: Iterable[tuple[str, ObjectId]], counter: int
     `counter` sets apart a second file with the same beginnings; it is a part of its own, in eight bytes, where not 0.
     """
     ids = DerivedIds("file", directory.encode())
-    end = (counter.to_bytes(8, "little"),) if counter else ()
-    return [FileId(ids.make(path.encode(), blob, *end)) for path, blob in files]
+    end = _framed((counter.to_bytes(8, "little"),)) if counter else b""
+    blob_length = (32).to_bytes(8, "little")
+    names = ((path.encode(), blob) for path, blob in files)
+    return [
+        FileId(ids.make_framed(b"%b%b%b%b%b" % (len(name).to_bytes(8, "little"), name, blob_length, blob, end)))
+        for name, blob in names
+    ]
 
 
 def canonical_json(value: Any) -> bytes:

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 FORMATS: dict[str, str] = {
+    "arrow": "tdvc.formats.arrow_file",
     "coco": "tdvc.formats.coco",
     "csv": "tdvc.formats.csv_table",
     "cvat": "tdvc.formats.cvat",
@@ -37,6 +38,7 @@ FORMATS: dict[str, str] = {
     "labelme": "tdvc.formats.labelme",
     "mot": "tdvc.formats.mot",
     "masks-png": "tdvc.formats.masks_png",
+    "parquet": "tdvc.formats.parquet",
     "pascal-voc": "tdvc.formats.pascal_voc",
     "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",
     "webdataset": "tdvc.formats.webdataset",

@@ -7,21 +7,47 @@ bit there ends the process.
 from __future__ import annotations
 
 import importlib
+import io
 import math
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from tdvc.errors import FormatError
+from tdvc.formats._folder import shortened
 from tdvc.formats._json import parse_strictly
 from tdvc.model.numbers import Number
+from tdvc.model.problems import Problem, Report
 from tdvc.names import printable
 
 MAX_ROW_GROUP_BYTES = 4 << 30
 _BATCH_ROWS = 64
+_BATCH_BYTES = 64 << 20
 
 Value = Callable[[Any], Any]
 """From what pyarrow gives for a value of one type to JSON."""
+
+
+class Sink(io.RawIOBase):
+    """Takes what pyarrow writes, to be passed on in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Take some bytes."""
+        self._pieces.append(bytes(content))
+        return len(self._pieces[-1])
+
+    def drained(self) -> list[bytes]:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
 
 def library(name: str = "pyarrow") -> Any:
@@ -55,14 +81,35 @@ def parquet_file(file: BinaryIO, name: str) -> Any:
     return opened
 
 
-def parquet_rows(opened: Any, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file, few at a time.
+def parquet_rows(opened: Any, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file with these columns, few at a time.
 
     Raises:
         FormatError: bad-format-file, where the file is damaged from here on.
     """
-    batches = opened.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
-    return rows(batches, name)
+    groups = [opened.metadata.row_group(number) for number in range(opened.metadata.num_row_groups)]
+    row_bytes = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+    at_once = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes)))
+    return rows(opened.iter_batches(batch_size=at_once, columns=columns, use_threads=False), name)
+
+
+def holds_bytes(kind: Any) -> bool:
+    """Whether a type holds bytes somewhere, for which JSON has no word."""
+    types = library().types
+    if types.is_struct(kind):
+        return any(holds_bytes(field.type) for field in kind)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return holds_bytes(kind.value_type)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def readable_columns(schema: Any, besides: str, place: str, report: Report) -> list[str]:
+    """The columns that become JSON, and one besides; the others reported."""
+    unread = [field.name for field in schema if holds_bytes(field.type) and field.name != besides]
+    if unread:
+        message = f"Columns of bytes are not read: {', '.join(map(shortened, unread))}."
+        report(Problem("skipped-other", place, message, severity="warning"))
+    return [name for name in schema.names if name not in unread]
 
 
 def rows(batches: Iterator[Any], name: str) -> Iterator[dict[str, Any]]:

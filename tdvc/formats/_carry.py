@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeGuard
 
+from tdvc.formats._folder import shortened
 from tdvc.formats.base import FileRecord
 from tdvc.model import numbers
+from tdvc.model.geometry import MAX_COORDINATE
 from tdvc.model.records import Instance
 
 KEY = "tdvc"
@@ -24,6 +26,12 @@ _ABSENT = (None, b"{}", b"null")
 def parsed(raw: Any) -> Any:
     """The JSON of a raw field of an instance, numbers as `numbers.Number`."""
     return numbers.parse(bytes(raw))
+
+
+def own_of(properties: Any, own: str) -> dict[str, Any]:
+    """A copy of what the format `own` once said, by its name in the properties of an instance or file."""
+    said = properties.get(own) if isinstance(properties, dict) else None
+    return dict(said) if isinstance(said, dict) else {}
 
 
 def of_instance(instance: Instance, own: str, without: Collection[str] = ()) -> dict[str, Any]:
@@ -88,6 +96,15 @@ def split_in(carried: Any) -> str:
     """The split that the writer put the file into; empty for none."""
     split = carried.get("split") if isinstance(carried, dict) else None
     return split if is_text(split) else ""
+
+
+def checked(value: Any) -> numbers.Number:
+    """A coordinate as it came. Raises ValueError, the end of a sentence, where it is no number or beyond all bounds."""
+    if not isinstance(value, numbers.Number):
+        raise ValueError("has something other than a number for a coordinate")
+    if not -MAX_COORDINATE <= numbers.value_of(value) <= MAX_COORDINATE:
+        raise ValueError(f"holds the number {shortened(value, 32)}, beyond {MAX_COORDINATE}")
+    return value
 
 
 def is_text(value: Any) -> TypeGuard[str]:

@@ -1,22 +1,24 @@
 """Instances as columns: the Arrow types of tdvc's own tables, and one instance as a row of them and back.
 
-What is free in form (geometry, attributes, properties) and what must keep its digits (the score) is JSON text. So numbers
-leave as they came, and every spatial type has a place. `x0 y0 x1 y1`, the bounding box, is written for queries and not
-read.
+What is free in form (geometry, attributes, properties) and what must keep its digits (the score) is JSON text. So
+numbers leave as they came, and every spatial type has a place. `x0 y0 x1 y1`, the bounding box, is written for queries
+and not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tdvc.formats._arrow import library
 from tdvc.formats._carry import is_text
 from tdvc.formats._json import parse_strictly
+from tdvc.formats.base import LabelRecord
 from tdvc.model import numbers
 from tdvc.model.records import RAW_FIELDS, Instance, fields_of
 
 CORNERS = ("x0", "y0", "x1", "y1")
+_LABELS_KEY = b"tdvc"
 _TEXT = ("instance_id", "label", "type", "geometry", "attributes", "score", "sequence", "source", "properties")
 
 
@@ -31,7 +33,11 @@ def file_fields() -> list[Any]:
     """The columns of a file, as Arrow's fields."""
     arrow = library()
     text = [arrow.field(name, arrow.string()) for name in ("path", "file_id", "split", "file_properties")]
-    return [*text, *(arrow.field(name, arrow.int32()) for name in ("width", "height")), arrow.field("complete", arrow.bool_())]
+    return [
+        *text,
+        *(arrow.field(name, arrow.int32()) for name in ("width", "height")),
+        arrow.field("complete", arrow.bool_()),
+    ]
 
 
 def instance_row(instance: Instance) -> dict[str, Any]:
@@ -73,6 +79,25 @@ def file_cells(row: Mapping[str, Any]) -> dict[str, Any]:
     if row.get("file_properties") is not None:
         fields["properties"] = _json(row["file_properties"], "file_properties")
     return fields
+
+
+def labels_metadata(labels: Sequence[LabelRecord]) -> dict[bytes, bytes]:
+    """The classes, for the metadata of a schema."""
+    listed = [{"key": label.key, "name": label.name, "index": label.index, "fields": label.fields} for label in labels]
+    return {_LABELS_KEY: numbers.spell({"labels": listed, "version": 1})}
+
+
+def labels_in(schema: Any) -> list[LabelRecord]:
+    """The classes in the metadata of a schema; none where it has none, or in a form that is not ours."""
+    try:
+        listed = parse_strictly((schema.metadata or {}).get(_LABELS_KEY, b"{}"))["labels"]
+        return [LabelRecord(item["key"], item["name"], _index(item["index"]), dict(item["fields"])) for item in listed]
+    except (ValueError, TypeError, KeyError):
+        return []
+
+
+def _index(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _json(text: Any, name: str) -> Any:

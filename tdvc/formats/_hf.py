@@ -94,11 +94,7 @@ def record_of(row: Row, report: Report, **also: Any) -> FileRecord:
     """The file of a row, with what its format says besides."""
     carried = _carried(row, report)
     about = for_file(carried)
-    kept = {
-        key: value
-        for key, value in row.fields.items()
-        if key not in _USED | row.without and value is not None and not isinstance(value, bytes)
-    }
+    kept = {key: value for key, value in row.fields.items() if key not in _USED | row.without and value is not None}
     properties: dict[str, Any] = dict(about.pop("properties", {})) | ({row.own: kept} if kept else {})
     split = split_in(carried) or also.pop("split", "")
     if split:

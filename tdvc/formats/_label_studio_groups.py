@@ -32,8 +32,7 @@ _PREDICTION = "prediction"
 
 def own_properties(instance: Instance) -> dict[str, Any]:
     """What Label Studio once said of the instance; a copy."""
-    own = _carry.parsed(instance.properties).get(FORMAT)
-    return own if isinstance(own, dict) else {}
+    return _carry.own_of(_carry.parsed(instance.properties), FORMAT)
 
 
 def source_of(kind: str, group: dict[str, Any]) -> str | None:

@@ -18,6 +18,9 @@ from tdvc.formats._folder import is_picture
 PICTURE = "image"
 """The key of the picture in a task that we write, and the name of the object in the configuration."""
 
+UNNAMED_RELATION = "relation"
+"""The label of a relation that has none."""
+
 DEFAULT_NAMES = {
     "brushlabels": "brush",
     "choices": "choice",

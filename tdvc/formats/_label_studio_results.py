@@ -20,7 +20,7 @@ from tdvc.formats._label_studio_groups import (
     is_cancelled,
     source_of,
 )
-from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE
+from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE, UNNAMED_RELATION
 from tdvc.formats._label_studio_values import Drawn, Geometry, Size, geometry_of, kind_of, values_of
 from tdvc.model.geometry import shape_problem
 from tdvc.model.numbers import Number, plain
@@ -48,6 +48,7 @@ class Results:
         report: told of what is left out.
         groups: the annotations and predictions; those not understood keep their results.
         instances: what was read so far.
+        turned: how many regions were drawn while the picture was turned.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Results:
     report: Report
     groups: Groups
     instances: list[Instance] = field(default_factory=list)
+    turned: int = 0
     _made: dict[str, _Made] = field(default_factory=dict)
 
     def read(self) -> Results:
@@ -69,6 +71,9 @@ class Results:
                 if aside:
                     group["result"] = aside
         self._finish()
+        if self.turned:
+            message = f"{self.turned:,} regions were drawn while the picture was turned; they are kept as written."
+            self.report(Problem("geometry-kept-aside", self.place, message, severity="warning"))
         return self
 
     def kept_groups(self) -> Groups:
@@ -185,7 +190,7 @@ class _Group:
     def _is_said(self, position: int, item: dict[str, Any]) -> bool:
         """Whether a result without a place became attributes or tags."""
         type_, value = item.get("type"), item.get("value")
-        if not isinstance(value, dict) or type_ not in CONTENT_KEYS or CONTENT_KEYS[type_] not in value:
+        if not isinstance(value, dict) or not _carry.is_text(type_) or CONTENT_KEYS.get(type_) not in value:
             return False
         region = self.regions.get(str(item.get("id")))
         if region is not None:
@@ -221,9 +226,7 @@ class _Group:
         identity = self.task.add(fields, self.home, position, part)
         if _is_identity(item.get("id")):
             self.regions.setdefault(str(item["id"]), identity)
-        if item.get("image_rotation", _ZERO) != _ZERO:
-            message = "A region was drawn while the picture was turned; its position is kept as written."
-            self.task.report(Problem("geometry-kept-aside", self.task.place, message, severity="warning"))
+        self.task.turned += item.get("image_rotation") not in (None, _ZERO)
 
     def _own(self, item: dict[str, Any]) -> dict[str, Any]:
         """What else a result says."""
@@ -312,7 +315,7 @@ class _Group:
         if len(labels) > 1:
             own["labels"] = labels[1:]
         fields = self._fields(item, own, _carried(item), f"relation {position} {item['from_id']} {item['to_id']}")
-        label = labels[0] if labels else "relation"
+        label = labels[0] if labels else UNNAMED_RELATION
         self.task.add(fields | {"type": "relation", "geometry": ends, "label": label}, self.home, position)
 
 

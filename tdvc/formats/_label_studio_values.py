@@ -113,10 +113,9 @@ def size_of_geometry(found: Geometry, size: Size) -> Size:
 
 
 def _number(value: dict[str, Any], key: str) -> Number:
-    found = value.get(key)
-    if not isinstance(found, Number):
+    if not isinstance(value.get(key), Number):
         raise ValueError(f"has a value without a number {key!r}")
-    return found
+    return _carry.checked(value[key])
 
 
 def _pixels(percent: str, size: int) -> Number:
@@ -134,9 +133,7 @@ def _rounded(value: float) -> Number:
 def _rotation(value: dict[str, Any]) -> Number | None:
     """The turn in degrees; None for none."""
     rotation = value.get("rotation")
-    if rotation is not None and not isinstance(rotation, Number):
-        raise ValueError("has a rotation that is not a number")
-    return rotation if rotation is not None and _decimal.exact(rotation) else None
+    return _carry.checked(rotation) if rotation is not None and rotation != Number("0") else None
 
 
 def _turn(rotation: str) -> tuple[float, float]:
@@ -207,9 +204,10 @@ def _flat(points: Any, size: tuple[int, int]) -> list[Number]:
         raise ValueError("has a value without points")
     flat = []
     for point in points:
-        if not isinstance(point, list) or len(point) != 2 or not all(isinstance(number, Number) for number in point):
+        if not isinstance(point, list) or len(point) != 2:
             raise ValueError("has a point that is not two numbers")
-        flat += [_pixels(point[0], size[0]), _pixels(point[1], size[1])]
+        x, y = map(_carry.checked, point)
+        flat += [_pixels(x, size[0]), _pixels(y, size[1])]
     return flat
 
 

@@ -24,7 +24,14 @@ from tdvc.formats._label_studio_groups import (
     own_properties,
     source_of,
 )
-from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE, picture_key, possible_paths
+from tdvc.formats._label_studio_names import (
+    CONTENT_KEYS,
+    DEFAULT_NAMES,
+    PICTURE,
+    UNNAMED_RELATION,
+    picture_key,
+    possible_paths,
+)
 from tdvc.formats._label_studio_values import Drawn, Geometry, Size, geometry_of, kind_of, size_of_geometry, values_of
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
 from tdvc.model import numbers
@@ -89,7 +96,7 @@ class _Task:
 
     def fields(self) -> dict[str, Any]:
         """The task as JSON."""
-        own = dict(self.record.properties.get(FORMAT) or {})
+        own = _carry.own_of(self.record.properties, FORMAT)
         former = {kind: _objects(own.pop(kind, None)) for kind in (ANNOTATIONS, PREDICTIONS)}
         homes = Homes(former)
         home_of = homes.settle(self.record.instances)
@@ -188,7 +195,7 @@ class _Task:
         self, common: dict[str, Any], instance: Instance, own: dict[str, Any], drawn: Drawn, carried: dict[str, Any]
     ) -> dict[str, Any]:
         label = self.names.get(instance.label, instance.label)
-        type_ = own.get("type", f"{drawn.kind}labels")
+        type_ = str(own.get("type", f"{drawn.kind}labels"))
         from_name = own.get("from_name")
         if kind_of(type_) != drawn.kind or (not type_.endswith("labels") and label != from_name):
             type_ = f"{drawn.kind}labels"
@@ -231,7 +238,9 @@ class _Task:
         more = own.get("labels")
         label = self.names.get(instance.label, instance.label)
         fields = {"direction": "right"} | {key: value for key, value in own.items() if key not in _TAKEN}
-        fields |= {"type": "relation", "labels": [label, *(more if isinstance(more, list) else [])]}
+        fields["type"] = "relation"
+        if label != UNNAMED_RELATION or more:
+            fields["labels"] = [label, *(more if isinstance(more, list) else [])]
         fields["from_id"], fields["to_id"] = (self.written_ids.get(end_, end_) for end_ in (start, end))
         if bytes(instance.score) != b"null":
             fields["score"] = instance.score
@@ -321,7 +330,7 @@ def _control_items(region: dict[str, Any], own: dict[str, Any], instance: Instan
     items = []
     for name, control in (controls if isinstance(controls, dict) else {}).items():
         type_ = control.get("type") if isinstance(control, dict) else None
-        if name not in attributes or type_ not in CONTENT_KEYS:
+        if name not in attributes or not _carry.is_text(type_) or type_ not in CONTENT_KEYS:
             continue
         content = attributes[name]
         if type_ in ("choices", "textarea") and not isinstance(content, list):

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy
 from PIL import Image
 
-from tdvc.formats import _decimal
+from tdvc.formats import _carry, _decimal
 from tdvc.formats._folder import shortened
 from tdvc.model import geometry as shapes
 from tdvc.model import masks, numbers
@@ -65,8 +65,10 @@ def points_of(value: Any) -> Points:
     if not isinstance(value, list) or not value:
         raise ValueError("has no points")
     for point in value:
-        if not isinstance(point, list) or len(point) != 2 or not all(isinstance(number, Number) for number in point):
+        if not isinstance(point, list) or len(point) != 2:
             raise ValueError("has a point that is not two numbers")
+        for number in point:
+            _carry.checked(number)
     return value
 
 

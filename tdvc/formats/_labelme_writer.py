@@ -44,7 +44,7 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
 
 
 def _document(record: FileRecord, names: dict[str, str], report: Report) -> dict[str, Any]:
-    fields = {"version": _VERSION} | dict(record.properties.get(_FORMAT) or {})
+    fields = {"version": _VERSION} | _carry.own_of(record.properties, _FORMAT)
     carried = _carry.of_file(record, _FORMAT)
     tags = [instance for instance in record.instances if instance.type == "tag"]
     flags = fields.get("flags")
@@ -85,8 +85,7 @@ def _free_groups(record: FileRecord) -> Iterator[int]:
 
 
 def _own(instance: Instance) -> dict[str, Any]:
-    own = _carry.parsed(instance.properties).get(_FORMAT)
-    return own if isinstance(own, dict) else {}
+    return _carry.own_of(_carry.parsed(instance.properties), _FORMAT)
 
 
 def _shapes_of(instance: Instance, names: dict[str, str], size: Size, groups: Iterator[int]) -> list[dict[str, Any]]:
@@ -127,9 +126,9 @@ def _said(instance: Instance, own: dict[str, Any], names: dict[str, str]) -> tup
 
 def _as_before(former: dict[str, Any], found: Geometry, drawn: Shape, size: Size) -> Shape:
     """The drawing as it came from LabelMe, where it still says the same."""
-    if former["shape_type"] is None and former["points"] is None:
-        return drawn
     kind = former["shape_type"] or drawn.kind
+    if (former["shape_type"] is None and former["points"] is None) or not _carry.is_text(kind):
+        return drawn
     try:
         points = points_of(former["points"] or drawn.points)
         again = cut(found, points) if kind == "mask" else Shape(kind, points)

@@ -80,8 +80,8 @@ def _list(labels: Sequence[LabelRecord], values: dict[str, int]) -> bytes:
     lines[0] = "background"
     for label in labels:
         name = label.name
-        plain = name == name.strip() and len(name.splitlines()) == 1 and name.isprintable() and name[0] not in '"#'
-        lines[values[label.key]] = name if plain and ":" not in name else json.dumps(name)
+        plain = name == name.strip() and len(name.splitlines()) == 1 and name[0] != '"'
+        lines[values[label.key]] = name if plain else json.dumps(name)
     return "".join(f"{line}\n" for line in lines).encode()
 
 

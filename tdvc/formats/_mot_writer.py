@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from tdvc.formats import _decimal
 from tdvc.formats._classes import class_numbers
 from tdvc.formats._folder import is_picture
+from tdvc.formats._splits import split_of, without_leading
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
 from tdvc.model import numbers
 from tdvc.model.numbers import Number
@@ -55,10 +56,12 @@ def _folder_of(record: FileRecord) -> str:
     """The folder of the sequence that a file belongs to."""
     folder = posixpath.dirname(record.path)
     if not is_picture(record.path):
-        folder = posixpath.splitext(record.path)[0]
+        stem = posixpath.splitext(posixpath.basename(record.path))[0]
+        folder = folder if posixpath.basename(folder) == stem else posixpath.join(folder, stem)
     elif posixpath.basename(folder) == PICTURES:
         folder = posixpath.dirname(folder)
-    return posixpath.join(record.split, folder)
+    split = split_of(record)
+    return posixpath.join(split, without_leading(folder + "/", split).rstrip("/"))
 
 
 @dataclass(slots=True)

@@ -8,12 +8,14 @@ Without splits, `train` and `val` are all pictures, because Ultralytics wants bo
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tdvc.formats import _yaml
 from tdvc.formats._classes import class_numbers
 from tdvc.formats._folder import shortened
+from tdvc.formats._splits import split_of, without_leading
 from tdvc.formats._yolo_description import CLASS_KEYS, Description
 from tdvc.formats._yolo_rows import FORMAT, Size, columns_of
 from tdvc.formats._yolo_source import label_place
@@ -33,11 +35,12 @@ _NO_SPLITS = frozenset((*CLASS_KEYS, "names", "nc", "path", "task", "download", 
 def place(record: FileRecord) -> str:
     """Below `images`, by split."""
     split = _split_of(record)
-    return f"images/{split}/{record.path}" if split else f"images/{record.path}"
+    return posixpath.join("images", split, without_leading(record.path, "images", split))
 
 
 def _split_of(record: FileRecord) -> str:
-    return "" if record.split in _NO_SPLITS else record.split
+    split = split_of(record)
+    return "" if split in _NO_SPLITS else split
 
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:

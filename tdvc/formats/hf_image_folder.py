@@ -216,7 +216,8 @@ def _rows(whole: _Source, metadata: str) -> Iterator[tuple[int, dict[str, Any], 
                 return
             opened = _arrow.parquet_file(file, metadata)
             names = _hf.names_in(_arrow.features_of(opened.schema_arrow))
-            for number, fields in enumerate(_arrow.parquet_rows(opened, metadata), 1):
+            columns = _arrow.readable_columns(opened.schema_arrow, "", printable(metadata), whole.report)
+            for number, fields in enumerate(_arrow.parquet_rows(opened, metadata, columns), 1):
                 yield number, fields, names
     except OSError as error:
         raise unreadable_source(path, error) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tdvc.errors import FormatError
 from tdvc.formats._folder import SPLIT_NAMES, ignore, is_picture, listing, report_rest, shortened, walk
+from tdvc.formats._splits import split_of, without_leading
 from tdvc.formats._tables import is_annotation_table
 from tdvc.formats.base import NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model.problems import Problem, Report
@@ -142,13 +143,10 @@ def _record(source: Path, path: str, splits: frozenset[str], report: Report) -> 
 def place(record: FileRecord) -> str:
     """In the folder of its tag, below its split."""
     tag = next((instance for instance in record.instances if _refusal(instance, record) is None), None)
+    split = split_of(record)
     if tag is None:
-        return posixpath.join(record.split, record.path).replace("/", "__")
-    parts = record.path.split("/")
-    for folder in (record.split, tag.label):
-        if len(parts) > 1 and parts[0] == folder:
-            del parts[0]  # it lies there already
-    return posixpath.join(record.split, tag.label, *parts)
+        return posixpath.join(split, record.path).replace("/", "__")
+    return posixpath.join(split, tag.label, without_leading(record.path, split, tag.label))
 
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
@@ -177,6 +175,6 @@ def _refusal(instance: Instance, record: FileRecord) -> str | None:
         return "is no tag"
     if "/" in label or label.startswith(".") or path_problem(label):
         return f"has the label {shortened(label)}, which is no name for a folder"
-    if not record.split and label.lower() in SPLIT_NAMES:
+    if not split_of(record) and label.lower() in SPLIT_NAMES:
         return f"has the label {shortened(label)}, which reads as a split"
     return None

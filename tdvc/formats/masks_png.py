@@ -4,11 +4,11 @@
     images/[split/]a.jpg
     masks/[split/]a.png       palette or grey, 8 or 16 bits; one value a class
 
-Value 0 is background where its line is empty or says so, or where there is no list; 255 without a line means that nobody
-knows, and is kept in the properties. Every other value of a picture becomes one mask: what belongs to two objects of
-a class can't be told apart. `labelmap.txt` (`name:r,g,b:parts:actions`) and `label_colors.txt` (`r g b name`) are
-understood too; classes then go by colour, also in masks that are RGB pictures, and by their line where a palette has
-none of the colours.
+Value 0 is background where its line is empty or says so, or where there is no list; 255 without a line means that
+nobody knows, and is kept in the properties. Every other value of a picture becomes one mask: what belongs to two
+objects of a class can't be told apart. `labelmap.txt` (`name:r,g,b:parts:actions`) and `label_colors.txt`
+(`r g b name`) are understood too; classes then go by colour, also in masks that are RGB pictures, and by their line
+where a palette has none of the colours.
 
 Source: the development kit of VOC 2012 for values, void and palette; Datumaro for `labelmap.txt`; CamVid.
 """
@@ -19,7 +19,7 @@ import posixpath
 import re
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,8 @@ MAX_VALUES = 256
 
 _PICTURE_FOLDERS = ("images", "jpegimages", "imgs")
 _MASK_FOLDERS = ("masks", "mask", "segmentationclass", "annotations", "labels")
-_LISTS = ("labels.txt", "classes.txt", "labelmap.txt", "label_colors.txt")
+_PLAIN_LISTS = ("labels.txt", "classes.txt")
+_COLOR_LISTS = ("labelmap.txt", "label_colors.txt")
 _SPLITS = "splits.txt"
 _SPLIT_NAMES = SPLIT_NAMES | {"training"}
 _BACKGROUND = frozenset(("", "background", "_background_", "__background__", "bg"))
@@ -138,7 +139,8 @@ def _folders(source: Path) -> tuple[str, str] | None:
 
 
 def _some_files(source: Path, folder: str) -> list[str]:
-    files, waiting = [], [folder]
+    files: list[str] = []
+    waiting = [folder]
     for _ in range(_SNIFFED_FILES):
         if not waiting or len(files) >= _SNIFFED_FILES:
             break
@@ -181,9 +183,13 @@ def _look_around(layout: _Source, used: tuple[str, str], report: Report) -> list
     """Read the lists at the top; what else is there is passed over."""
     files, folders = listing(layout.root, "", report)
     lists = {path.lower(): path for path in files}
-    name = next((lists[name] for name in _LISTS if name in lists), None)
+    name = next((lists[name] for name in _PLAIN_LISTS + _COLOR_LISTS if name in lists), None)
     if name is not None:
-        _take_labels(layout, _lines(layout, name, report))
+        lines = [line.strip() for line in _lines(layout, name, report)]
+        if name.lower() in _COLOR_LISTS:
+            _take_labels(layout, (_with_color(line) for line in lines if not line.startswith("#")))
+        else:
+            _take_labels(layout, map(_plain, lines))
     if _SPLITS in lists:
         layout.splits |= {line.lower() for line in _lines(layout, lists[_SPLITS], report)}
     for folder in folders:
@@ -202,36 +208,34 @@ def _lines(layout: _Source, path: str, report: Report) -> list[str]:
     return text.replace("\r\n", "\n").rstrip("\n").split("\n")
 
 
-def _take_labels(layout: _Source, lines: list[str]) -> None:
+def _take_labels(layout: _Source, lines: Iterable[tuple[str, int | None]]) -> None:
     layout.names = {}
-    lines = [line for line in lines if not line.startswith("# label:")]
-    for value, line in enumerate(lines):
-        name, color = _listed(line.strip())
+    for value, (name, color) in enumerate(lines):
         if color is not None:
             layout.colors.setdefault(color, value)
         if name and (value > 0 or name.lower() not in _BACKGROUND):
             layout.names[value] = name
 
 
-def _listed(line: str) -> tuple[str, int | None]:
-    """The name in a line of a list, and its colour."""
+def _with_color(line: str) -> tuple[str, int | None]:
+    """The name in a line of a list with colours, and its colour."""
     if found := _LABELMAP_LINE.fullmatch(line):
         name, *color = found.groups()
     elif found := _COLORS_LINE.fullmatch(line):
         *color, name = found.groups()
     else:
-        return _unquoted(line), None
+        return line, None
     red, green, blue = (min(255, int(part)) for part in color)
     return name.strip(), red << 16 | green << 8 | blue
 
 
-def _unquoted(line: str) -> str:
-    """A name, which our own writer puts in JSON where a line could not hold it."""
+def _plain(line: str) -> tuple[str, None]:
+    """The name in a line, which our own writer puts in JSON where a line could not hold it."""
     try:
         name = parse_strictly(line.encode()) if line.startswith('"') else line
     except ValueError:
-        return line
-    return name if isinstance(name, str) else line
+        name = line
+    return (name if isinstance(name, str) else line), None
 
 
 def _labels(layout: _Source, report: Report) -> Iterator[LabelRecord]:

@@ -184,6 +184,8 @@ class PackReader:
 
     def find(self, kind: Kind, identity: ObjectId) -> Location | None:
         """Where the object is in this pack, or None."""
+        if self._fan_out[identity[0]] == self._fan_out[identity[0] + 1]:
+            return None
         bucket = self._bucket(identity[0])
         key = identity + _KIND_BYTES[kind]
         at = bucket.find(key)

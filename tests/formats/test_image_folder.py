@@ -177,6 +177,8 @@ def test_pictures_are_written_to_the_folder_of_their_tag():
         tagged("cat/4.jpg", "dog", split="train"),
         tagged("train/cat/5.jpg", "cat", split="train"),
     )
+    came = FileRecord("val/cat/6.jpg", None, tagged("6.jpg", "cat").instances, {"splits": ["val"]})
+    assert image_folder.place(came) == "val/cat/6.jpg"
     assert places == ["cat/1.jpg", "cat/a/2.jpg", "cat/3.jpg", "train/dog/cat/4.jpg", "train/cat/5.jpg"]
     assert problems == []
 

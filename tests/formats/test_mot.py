@@ -223,3 +223,11 @@ def test_what_a_row_can_not_hold_is_listed():
         *[("type-not-carried", "x.jpg", 1)] * 3,
         ("type-not-carried", "film.mp4", 1),
     ]
+
+
+def test_paths_do_not_grow_from_export_to_import():
+    once = mot.place(FileRecord("a/x.jpg", None, [], split="train"))
+    assert once == "train/a/img1/x.jpg"
+    assert mot.place(FileRecord(once, None, [], split="train")) == once
+    assert mot.place(FileRecord("x.jpg", None, [])) == "img1/x.jpg"
+    assert mot.place(FileRecord("b/a.mp4", None, [])) == mot.place(FileRecord("b/a/a.mp4", None, [])) == "b/a/a.mp4"

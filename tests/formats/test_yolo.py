@@ -480,8 +480,8 @@ def test_pictures_and_labels_lie_where_ultralytics_looks():
         record(box, path="names.png", split="names"),
     ]
     written, _ = write(records)
-    assert [yolo.place(r) for r in records] == ["images/train/a/b.png", "images/val/images/c.png", "images/names.png"]
-    assert list(written)[:3] == ["labels/train/a/b.txt", "images/val/labels/c.txt", "labels/names.txt"]
+    assert [yolo.place(r) for r in records] == ["images/train/a/b.png", "images/val/c.png", "images/names.png"]
+    assert list(written)[:3] == ["labels/train/a/b.txt", "labels/val/c.txt", "labels/names.txt"]
     assert written["data.yaml"].startswith("train: images/train\nval: images/val\n")
 
 
@@ -501,3 +501,26 @@ def test_labels_of_any_name_come_back(tmp_path, picture):
     records, problems = read(tmp_path)
     assert [i.label for r in records for i in r.instances] == labels
     assert problems == []
+
+
+@pytest.mark.parametrize("path", ["images/train/a.png", "train/images/b/c.png", "d.png"])
+def test_paths_do_not_grow_from_export_to_import(path):
+    once = yolo.place(record(path=path, split="train"))
+    assert yolo.place(record(path=once, split="train")) == once
+    assert yolo.place(record(path=once, properties={"splits": ["train"]})) == once
+
+
+@pytest.mark.parametrize("split", ["../x", "a/b", ".git", "", Number("1"), None])
+def test_splits_from_elsewhere_that_are_no_folders_are_not_written(split):
+    assert yolo.place(record(path="a.png", properties={"splits": [split]})) == "images/a.png"
+
+
+def test_what_is_written_is_what_a_trainer_accepts():
+    """The checks of Ultralytics' loader: five columns or outlines, fractions from 0 to 1, classes that have a name."""
+    made = [instance("box", [0, 0, 640, 480]), instance("box", [Number("0.1"), Number("479.9"), 640, 480])]
+    outline = instance("polygon", [[[0, 0, 640, 0, 640, 480, Number("0.000001"), 480]]])
+    written, _ = write([record(*made, path="a.png"), record(outline, path="b.png")])
+    rows = [line.split(" ") for path, text in written.items() if path.endswith(".txt") for line in text.splitlines()]
+    assert [len(row) for row in rows] == [5, 5, 9]
+    assert all(0 <= float(text) <= 1 for row in rows for text in row[1:])
+    assert {int(row[0]) for row in rows} <= {0, 1, 2}

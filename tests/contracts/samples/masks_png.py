@@ -12,7 +12,7 @@ def picture(mode, *values, width=4):
     image = Image.new(mode, (width, len(values) // width))
     image.putdata(values)
     if mode == "P":
-        image.putpalette([0, 0, 0, 128, 0, 0])
+        image.putpalette([0, 0, 0, 128, 0, 0, *[9] * 762])
     image.save(content, "PNG")
     return content.getvalue()
 
