@@ -1,8 +1,8 @@
 """Writing COCO: `annotations/instances_<split>.json` and the pictures under `images/`.
 
 Ids stay what they were where they came from COCO and are still unique; others follow on. A category's id is the one it
-had, or its place in the class list counted from 1. The annotation's `instance_id` goes along, so that what comes back is
-known again.
+had, or its place in the class list counted from 1. The annotation's `instance_id` goes along, so that what comes
+back is known again.
 """
 
 from __future__ import annotations

@@ -22,6 +22,11 @@ _LABELS_KEY = b"tdvc"
 _TEXT = ("instance_id", "label", "type", "geometry", "attributes", "score", "sequence", "source", "properties")
 
 
+_FILE = ("path", "file_id", "split", "width", "height", "complete")
+NAMES = frozenset((*_TEXT, "frame", *CORNERS, *_FILE, "file_properties"))
+"""All columns of ours."""
+
+
 def instance_fields() -> list[Any]:
     """The columns of an instance, as Arrow's fields."""
     arrow = library()
@@ -62,7 +67,7 @@ def instance_cells(row: Mapping[str, Any]) -> dict[str, Any] | ValueError:
 
 def file_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of a file, from `_whole.fields_of_file`."""
-    row = {name: fields[name] for name in ("path", "file_id", "split", "width", "height", "complete") if name in fields}
+    row = {name: fields[name] for name in _FILE if name in fields}
     if "properties" in fields:
         row["file_properties"] = numbers.spell(fields["properties"]).decode()
     return row
@@ -74,8 +79,7 @@ def file_cells(row: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: its properties are not JSON; the end of a sentence.
     """
-    names = ("path", "file_id", "split", "width", "height", "complete")
-    fields = {name: row[name] for name in names if row.get(name) is not None}
+    fields = {name: row[name] for name in _FILE if row.get(name) is not None}
     if row.get("file_properties") is not None:
         fields["properties"] = _json(row["file_properties"], "file_properties")
     return fields

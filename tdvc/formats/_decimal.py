@@ -29,6 +29,9 @@ _MILLIONTH = Decimal(1).scaleb(-DECIMALS)
 _SURELY_NEAR = 4.9e-7  # px; rounds to the same millionth, whatever a float adds
 _SURELY_FAR = 5.1e-7  # px; does not
 _FLOAT_LIMIT = 1e6  # px; below it a float is good to 1e-9
+_FLOAT_DIGITS = 6  # of a whole number below that, its sign included
+_FLOAT_LENGTH = 32  # of a fraction's text; longer ones are looked at exactly
+_QUICK_DIGITS = range(DECIMALS, DECIMALS + 6)
 
 
 def number(text: str) -> Number | None:
@@ -93,7 +96,22 @@ def scaled(fraction: str, size: int) -> Number:
     Raises:
         ValueError: as `add`.
     """
+    if len(fraction) < _FLOAT_LENGTH and (found := _in_millionths(float(fraction) * size)) is not None:
+        return found
     return rounded(_EXACT.multiply(exact(fraction), Decimal(size)))
+
+
+def _in_millionths(pixels: float) -> Number | None:
+    """The coordinate that a float is next to; None where the float is too far from it to be sure."""
+    millionths = pixels * 1e6
+    if not -_FLOAT_LIMIT < pixels < _FLOAT_LIMIT:
+        return None
+    nearest = round(millionths)
+    if abs(millionths - nearest) > _SURELY_NEAR * 1e6:
+        return None
+    whole, rest = divmod(abs(nearest), 1_000_000)
+    sign = "-" if nearest < 0 else ""
+    return Number(f"{sign}{whole}.{rest:06d}".rstrip("0") if rest else f"{sign}{whole}")
 
 
 def rounded(value: Decimal) -> Number:
@@ -113,17 +131,30 @@ def fraction(value: str, size: int) -> Number:
     Raises:
         ValueError: as `add`.
     """
-    wanted = exact(rounded(exact(value)))
-    quick = float(wanted) + 0.0  # never -0.0
-    if abs(quick) < _FLOAT_LIMIT and size < _FLOAT_LIMIT:
-        for digits in range(DECIMALS, DECIMALS + 6):
-            text = f"{quick / size:.{digits}f}"
-            error = abs(float(text) * size - quick)
+    quick = _short(value)
+    if quick is not None and size < _FLOAT_LIMIT:
+        for digits in _QUICK_DIGITS:
+            text, error = _quick_fraction(quick, size, digits)
             if error < _SURELY_NEAR:
                 return Number(text)
             if error < _SURELY_FAR:
                 break
-    return _exact_fraction(wanted, size)
+    return _exact_fraction(exact(rounded(exact(value))), size)
+
+
+def _short(value: str) -> float | None:
+    """A coordinate as a float that is good to a billionth of a pixel; None where it has more than six decimals."""
+    before, _, decimals = value.partition(".")
+    if len(decimals) > DECIMALS or len(before) > _FLOAT_DIGITS or not before.lstrip("-").isdigit():
+        return None
+    return float(value) + 0.0 if not decimals or decimals.isdigit() else None  # never -0.0
+
+
+def _quick_fraction(pixels: float, size: int, digits: int) -> tuple[str, float]:
+    """A fraction of so many digits, and how far off it leads, px."""
+    scale = 10.0**digits
+    found = round(pixels / size * scale) / scale
+    return f"{found:.{digits}f}", abs(found * size - pixels)
 
 
 def _exact_fraction(wanted: Decimal, size: int) -> Number:
@@ -146,6 +177,11 @@ def edges(centre: str, extent: str, size: int) -> tuple[Number, Number]:
     Raises:
         ValueError: as `add`.
     """
+    if len(centre) < _FLOAT_LENGTH and len(extent) < _FLOAT_LENGTH:
+        around, reach = float(centre) * size, float(extent) * size / 2
+        first, last = _in_millionths(around - reach), _in_millionths(around + reach)
+        if first is not None and last is not None:
+            return first, last
     middle, half = exact(centre), _EXACT.divide(exact(extent), Decimal(2))
     low, high = _EXACT.subtract(middle, half), _EXACT.add(middle, half)
     return rounded(_EXACT.multiply(low, Decimal(size))), rounded(_EXACT.multiply(high, Decimal(size)))
@@ -159,18 +195,18 @@ def centre_and_extent(low: str, high: str, size: int) -> tuple[Number, Number]:
     Raises:
         ValueError: as `add`.
     """
-    first, last = exact(rounded(exact(low))), exact(rounded(exact(high)))
-    x0, x1 = float(first) + 0.0, float(last) + 0.0
-    if abs(x0) < _FLOAT_LIMIT and abs(x1) < _FLOAT_LIMIT and size < _FLOAT_LIMIT:
-        for digits in range(DECIMALS, DECIMALS + 6):
-            centre, extent = f"{(x0 + x1) / 2 / size:.{digits}f}", f"{(x1 - x0) / size:.{digits}f}"
-            middle, half = float(centre) * size, float(extent) * size / 2
+    x0, x1 = _short(low), _short(high)
+    if x0 is not None and x1 is not None and size < _FLOAT_LIMIT:
+        for digits in _QUICK_DIGITS:
+            scale = 10.0**digits
+            centre, extent = round((x0 + x1) / 2 / size * scale) / scale, round((x1 - x0) / size * scale) / scale
+            middle, half = centre * size, extent * size / 2
             error = max(abs(middle - half - x0), abs(middle + half - x1))
             if error < _SURELY_NEAR:
-                return Number(centre), Number(extent)
+                return Number(f"{centre:.{digits}f}"), Number(f"{extent:.{digits}f}")
             if error < _SURELY_FAR:
                 break
-    return _exact_centre_and_extent(first, last, size)
+    return _exact_centre_and_extent(exact(rounded(exact(low))), exact(rounded(exact(high))), size)
 
 
 def _exact_centre_and_extent(first: Decimal, last: Decimal, size: int) -> tuple[Number, Number]:

@@ -73,7 +73,7 @@ class Results:
         self._finish()
         if self.turned:
             message = f"{self.turned:,} regions were drawn while the picture was turned; they are kept as written."
-            self.report(Problem("geometry-kept-aside", self.place, message, severity="warning"))
+            self.report(Problem("picture-turned", self.place, message, severity="warning"))
         return self
 
     def kept_groups(self) -> Groups:
@@ -176,7 +176,7 @@ class _Group:
         if aside:
             named = ", ".join(sorted({shortened(str(item.get("type"))) for item in aside}))
             message = f"{len(aside):,} results of kinds that are not read ({named}) are kept as properties of the file."
-            self.task.report(Problem("geometry-kept-aside", self.task.place, message, severity="warning"))
+            self.task.report(Problem("kept-as-property", self.task.place, message, severity="warning"))
         return aside
 
     def _try(self, reader: Any, position: int, item: Any) -> None:

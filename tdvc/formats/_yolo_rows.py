@@ -33,6 +33,7 @@ FORMAT = "yolo"
 Size = tuple[int, int]
 
 _CLASS = re.compile(r"([0-9]{1,9})(?:\.0*)?")
+_SHORT = re.compile(r"-?[0-9]+(?:\.[0-9]{1,6}0*)?")
 _LIMIT = 2.0  # a coordinate beyond it is no fraction of the picture
 _VISIBILITIES = (0.0, 1.0, 2.0)
 _OFF_PIXELS = 1.0  # how far corners may be off a rectangle and still be a turned box
@@ -102,6 +103,8 @@ def parse(columns: Sequence[str], size: Size, task: Task, *, relative: bool = Tr
 def _not_said(type_: str, geometry: Any, values: list[Number], size: Size, task: Task) -> dict[str, Any]:
     """What a writer would need besides the geometry to make the same numbers again."""
     if type_ != "keypoints":
+        if len(values) != 8 and min(size) > 1 and all(map(_SHORT.fullmatch, values)):
+            return {}  # to six digits nothing is lost, however the rest of it is done
         return {} if spelled(type_, geometry, size) == values else {"row": values}
     box, each = _upright(values, size), task.keypoints[1] if task.keypoints else 3
     if spelled(type_, geometry, size, box=box, each=each) != values:

@@ -1,9 +1,10 @@
 """Arrow: one IPC file with a row for each instance, for programs that want all instances as columns.
 
-The columns are those of a file (`path, file_id, split, file_properties, width, height, complete`) and of an instance, see
-`_columns`; a file without instances has one row without a `type`. `path`, `label`, `type` and, but for tags,
-`geometry` are needed to read a table; the rows of one file may be scattered. Our classes stand in the schema's metadata.
-Pictures lie below the folder of the file. The file is written unpacked, so that it can be mapped into memory.
+The columns are those of a file (`path, file_id, split, file_properties, width, height, complete`) and of an instance,
+see `_columns`; a file without instances has one row without a `type`. `path`, `label`, `type` and, but for tags,
+`geometry` are needed to read a table, columns that mean nothing to us go to the properties under `arrow`, and the rows of
+one file may be scattered. Our classes stand in the schema's metadata. Pictures lie below the folder of the file. The
+file is written unpacked, so that it can be mapped into memory.
 
 Needs pyarrow (the extra `parquet`). Source: Apache Arrow, "IPC File Format".
 """
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 
 from tdvc.errors import FormatError
 from tdvc.formats import _arrow, _columns, _whole
-from tdvc.formats._carry import is_text, split_in
+from tdvc.formats._carry import is_text
 from tdvc.formats._folder import ignore, is_file, listing, shortened, unreadable_source
 from tdvc.formats._lookup import clean_name, find_picture, grouped, scattered
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
@@ -36,7 +37,6 @@ _MAGIC = b"ARROW1"
 _SUFFIXES = (".arrow", ".feather")
 _NEEDED = ("path", "label", "type")
 _BATCH_FILES = 4096
-_PLACE = "row"
 
 
 def detect(source: Path) -> bool:
@@ -100,7 +100,7 @@ def _read(file: BinaryIO, name: str, root: Path, report: Report) -> Iterator[Fil
         return _arrow.rows((table.get_batch(number).select(of) for number in range(count)), name)
 
     held = scattered(_path_of(row) for row in batches(["path"]))
-    numbered = ((_path_of(row), {**row, _PLACE: number}) for number, row in enumerate(batches(columns)))
+    numbered = ((_path_of(row), (number, row)) for number, row in enumerate(batches(columns)))
     taken: set[str] = set()
     for path, rows in grouped(numbered, held):
         record = _record(root, name, path, rows, taken, report)
@@ -114,25 +114,34 @@ def _path_of(row: dict[str, Any]) -> str:
 
 
 def _record(
-    root: Path, name: str, path: str, rows: list[dict[str, Any]], taken: set[str], report: Report
+    root: Path, name: str, path: str, rows: list[tuple[int, dict[str, Any]]], taken: set[str], report: Report
 ) -> FileRecord | None:
     """The file of its rows; None, reported, where it can't be taken."""
-    place_ = f"{printable(name)}:{rows[0][_PLACE]}"
-    described = [row for row in rows if row["type"] is not None or row["label"] is not None]
+    number, first = rows[0]
+    place_ = f"{printable(name)}:{number}"
+    described = [row for _, row in rows if row["type"] is not None or row["label"] is not None]
     found = find_picture(root, clean_name(path), ("",))
     refusal = found.refusal or (("duplicate-path", "is described by other rows") if found.path in taken else None)
     try:
-        fields = _columns.file_cells(rows[0])
+        fields = _columns.file_cells(first)
     except ValueError as error:
         refusal, fields = ("record-unreadable", str(error)), {}
     if refusal:
         message = f"The file {shortened(path)} {refusal[1]}."
         report(Problem(refusal[0], place_, message, dropped_files=1, dropped_instances=len(described)))
         return None
-    fields["instances"] = [_columns.instance_cells(row) for row in described]
-    return _whole.record_from(
-        fields, NAME, place_, report, split=split_in(fields), path=found.path, source=found.source
-    )
+    fields["instances"] = [_instance(row) for row in described]
+    return _whole.record_from(fields, NAME, place_, report, path=found.path, source=found.source)
+
+
+def _instance(row: dict[str, Any]) -> dict[str, Any] | ValueError:
+    """The fields of an instance; what other columns say is put to its properties."""
+    fields = _columns.instance_cells(row)
+    unknown = {name: value for name, value in row.items() if name not in _columns.NAMES and value is not None}
+    if not unknown or isinstance(fields, ValueError):
+        return fields
+    properties = fields.get("properties", {})
+    return fields | {"properties": {**properties, NAME: unknown}} if isinstance(properties, dict) else fields
 
 
 def place(record: FileRecord) -> str:

@@ -6,8 +6,8 @@
 
 The features stand in the schema's metadata under `huggingface`, so that the library `datasets` shows the pictures, and
 our classes under `tdvc`. Tables without our `instances` are read as `_hf` understands rows: class numbers get their
-names from the features. A picture without bytes is looked for below the source under its path. Files are cut into shards
-of some hundred megabytes, `data/train-00000.parquet`.
+names from the features. A picture without bytes is looked for below the source under its path. Files are cut into
+shards of some hundred megabytes, `data/train-00000.parquet`.
 
 Needs pyarrow (the extra `parquet`). Source: huggingface/datasets, `features/image.py`.
 """

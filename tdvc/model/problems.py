@@ -20,6 +20,8 @@ PROBLEMS: dict[str, str] = {
     "duplicate-class": "a class that a source defines more than once",
     "filtered": "instances that were left out because the user asked for it",
     "geometry-kept-aside": "a geometry that breaks its rules, kept as a property of a simpler one",
+    "kept-as-property": "a part of an annotation file that no instance can be made of, kept as a property of the file",
+    "picture-turned": "an annotation that was drawn while the picture was turned, kept as written",
     "type-not-carried": "an instance of a kind that the written format has no place for",
     "duplicate-instance": "an instance_id that occurs twice in one file",
     "duplicate-path": "a second record for a picture that has one",

@@ -75,7 +75,7 @@ def remove_directory(repository: Repository, name: str, *, dry_run: bool = False
 
     Raises:
         NotFound: directory-not-found.
-        Refused: bad-usage, where it is the last one.
+        Refused: last-directory.
     """
     repository.directory(name)
     gone = describe(repository, repository.view, name)

@@ -87,7 +87,7 @@ def export(
 
     Raises:
         FormatError: format-unknown.
-        Refused: checkout-in-the-way; loss-refused; bad-usage where no file is complete.
+        Refused: checkout-in-the-way; loss-refused; nothing-to-export.
         NotFound: unknown-revision, file-not-found.
     """
     if pictures not in PICTURES:
@@ -99,7 +99,7 @@ def export(
     parts = [_part(repository, revision, len(revisions) > 1, everything, result) for revision in revisions]
     if not any(part.entries for part in parts):
         raise Refused(
-            "bad-usage",
+            "nothing-to-export",
             f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
             hint="--all exports them anyway; tdvc complete declares them.",
         )

@@ -28,7 +28,7 @@ from tdvc.repo import oplog
 from tdvc.repo.commit import Commit, Snapshot, utc_now
 from tdvc.repo.directory import File, read_instances, read_schema
 from tdvc.repo.entry import FILES, PATHS, FileState, state_of
-from tdvc.repo.view import DirectoryRef, Operation, View, read_view
+from tdvc.repo.view import DirectoryRef, Operation, View
 from tdvc.tables.edit import edit, empty
 from tdvc.tables.page import Row
 from tdvc.tables.tree import Table
@@ -187,7 +187,7 @@ class Transaction:
         if self.view.current == name:
             others = sorted(set(self.view.directories) - set(self._removed))
             if not others:
-                raise Refused("bad-usage", f"{name!r} is the last directory; create another one first.", name=name)
+                raise Refused("last-directory", f"{name!r} is the last directory; create another one first.", name=name)
             self._current = others[0]
 
     def rename_directory(self, old: str, new: str) -> None:
@@ -483,7 +483,3 @@ def restore_view(repository: Repository, operation: Operation, view: View, base:
             oplog.move_head(repository.storage, oplog.heads(repository.storage), identity)
     return identity
 
-
-def view_at(repository: Repository, operation: Operation) -> View:
-    """The view that an operation made."""
-    return read_view(repository.objects, operation.view)

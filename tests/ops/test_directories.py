@@ -61,7 +61,7 @@ def test_remove_leaves_mirrors_and_snapshots(repository: Repository) -> None:
 
 
 def test_the_last_one_stays(repository: Repository) -> None:
-    with unchanged(repository), fails(Refused, "bad-usage"):
+    with unchanged(repository), fails(Refused, "last-directory"):
         remove_directory(repository, "Main")
 
 

@@ -489,7 +489,7 @@ def test_unknown_directories_files_and_bad_names_are_refused(repository: Reposit
     refused(repository, Refused, "directory-exists", [("create_directory", ("Main",))])
     refused(repository, Refused, "directory-exists", [("create_directory", ("New",))] * 2)
     refused(repository, Refused, "directory-exists", [("add_snapshot", ("Main", repository.head(), ""))])
-    refused(repository, Refused, "bad-usage", [("remove_directory", ("Main",))])
+    refused(repository, Refused, "last-directory", [("remove_directory", ("Main",))])
 
 
 def test_a_snapshot_name_is_given_once(repository: Repository) -> None:
