@@ -29,8 +29,6 @@ _WINDOWS_DEVICE = re.compile(r"^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?$", re
 
 def path_problem(path: str) -> str | None:
     """Why `path` can't be stored, as the end of a sentence; None where it can."""
-    if path in RESERVED_AT_TOP:
-        return "is the name of a file that checkout writes itself; put it into a folder"
     if len(path) < 1024 and _PLAIN_PATH(path):
         return None
     if not path:
@@ -70,9 +68,16 @@ def _component_problem(component: str) -> str | None:
     return None
 
 
+def stored_path_problem(path: str) -> str | None:
+    """As `path_problem`, of a path in a directory: it must also leave room for what a checkout writes."""
+    if path in RESERVED_AT_TOP:
+        return "is the name of a file that checkout writes itself; put it into a folder"
+    return path_problem(path)
+
+
 def check_path(path: str) -> str:
     """`path` itself, or `Usage` (bad-path) where it can't be stored."""
-    problem = path_problem(path)
+    problem = stored_path_problem(path)
     if problem:
         raise Usage("bad-path", f"The path {path!r} {problem}.", path=path)
     return path

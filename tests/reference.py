@@ -226,7 +226,7 @@ class Reference:
         current = self.state.current
         if current == name:
             if not directories:
-                raise Refusal("bad-usage")
+                raise Refusal("last-directory")
             current = min(directories)
         commits = {n: table for n, table in self.state.last_commits.items() if n != name}
         self._publish(directories=directories, current=current, last_commits=commits)

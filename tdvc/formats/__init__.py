@@ -40,6 +40,7 @@ FORMATS: dict[str, str] = {
     "masks-png": "tdvc.formats.masks_png",
     "parquet": "tdvc.formats.parquet",
     "pascal-voc": "tdvc.formats.pascal_voc",
+    "supervisely": "tdvc.formats.supervisely",
     "tdvc-jsonl": "tdvc.formats.tdvc_jsonl",
     "webdataset": "tdvc.formats.webdataset",
     "yolo": "tdvc.formats.yolo",

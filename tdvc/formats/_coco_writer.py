@@ -61,13 +61,14 @@ class _Ids:
         self._next = 1
 
     def give(self, wanted: Any) -> int:
-        wanted = numbers.plain(wanted)
-        if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted in self._taken or wanted < 0:
+        given = numbers.plain(wanted)
+        identity = given if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else None
+        if identity is None or identity in self._taken:
             while self._next in self._taken:
                 self._next += 1
-            wanted = self._next
-        self._taken.add(wanted)
-        return wanted
+            identity = self._next
+        self._taken.add(identity)
+        return identity
 
 
 class _Split:

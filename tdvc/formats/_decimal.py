@@ -29,9 +29,9 @@ _MILLIONTH = Decimal(1).scaleb(-DECIMALS)
 _SURELY_NEAR = 4.9e-7  # px; rounds to the same millionth, whatever a float adds
 _SURELY_FAR = 5.1e-7  # px; does not
 _FLOAT_LIMIT = 1e6  # px; below it a float is good to 1e-9
-_FLOAT_DIGITS = 6  # of a whole number below that, its sign included
 _FLOAT_LENGTH = 32  # of a fraction's text; longer ones are looked at exactly
-_QUICK_DIGITS = range(DECIMALS, DECIMALS + 6)
+_QUICK = tuple((digits, 10.0**digits) for digits in range(DECIMALS, DECIMALS + 6))
+_SHORT = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,6})?")
 
 
 def number(text: str) -> Number | None:
@@ -109,9 +109,9 @@ def _in_millionths(pixels: float) -> Number | None:
     nearest = round(millionths)
     if abs(millionths - nearest) > _SURELY_NEAR * 1e6:
         return None
-    whole, rest = divmod(abs(nearest), 1_000_000)
-    sign = "-" if nearest < 0 else ""
-    return Number(f"{sign}{whole}.{rest:06d}".rstrip("0") if rest else f"{sign}{whole}")
+    if abs(nearest) > 1000:
+        return Number(repr(nearest / 1e6).removesuffix(".0"))  # the shortest text of the float is that of the decimal
+    return spelled(Decimal(nearest).scaleb(-DECIMALS))
 
 
 def rounded(value: Decimal) -> Number:
@@ -133,10 +133,12 @@ def fraction(value: str, size: int) -> Number:
     """
     quick = _short(value)
     if quick is not None and size < _FLOAT_LIMIT:
-        for digits in _QUICK_DIGITS:
-            text, error = _quick_fraction(quick, size, digits)
+        share = quick / size
+        for digits, scale in _QUICK:
+            found = round(share * scale) / scale
+            error = abs(found * size - quick)
             if error < _SURELY_NEAR:
-                return Number(text)
+                return Number(f"{found:.{digits}f}")
             if error < _SURELY_FAR:
                 break
     return _exact_fraction(exact(rounded(exact(value))), size)
@@ -144,17 +146,7 @@ def fraction(value: str, size: int) -> Number:
 
 def _short(value: str) -> float | None:
     """A coordinate as a float that is good to a billionth of a pixel; None where it has more than six decimals."""
-    before, _, decimals = value.partition(".")
-    if len(decimals) > DECIMALS or len(before) > _FLOAT_DIGITS or not before.lstrip("-").isdigit():
-        return None
-    return float(value) + 0.0 if not decimals or decimals.isdigit() else None  # never -0.0
-
-
-def _quick_fraction(pixels: float, size: int, digits: int) -> tuple[str, float]:
-    """A fraction of so many digits, and how far off it leads, px."""
-    scale = 10.0**digits
-    found = round(pixels / size * scale) / scale
-    return f"{found:.{digits}f}", abs(found * size - pixels)
+    return float(value) + 0.0 if _SHORT.fullmatch(value) else None  # never -0.0
 
 
 def _exact_fraction(wanted: Decimal, size: int) -> Number:
@@ -197,8 +189,7 @@ def centre_and_extent(low: str, high: str, size: int) -> tuple[Number, Number]:
     """
     x0, x1 = _short(low), _short(high)
     if x0 is not None and x1 is not None and size < _FLOAT_LIMIT:
-        for digits in _QUICK_DIGITS:
-            scale = 10.0**digits
+        for digits, scale in _QUICK:
             centre, extent = round((x0 + x1) / 2 / size * scale) / scale, round((x1 - x0) / size * scale) / scale
             middle, half = centre * size, extent * size / 2
             error = max(abs(middle - half - x0), abs(middle + half - x1))

@@ -75,7 +75,7 @@ def names_in(features: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     waiting = [("", features)]
     while waiting:
-        column, value = waiting.pop()
+        column, value = waiting.pop(0)
         if isinstance(value, list) and len(value) == 1:
             waiting.append((column, value[0]))
         if not isinstance(value, dict):

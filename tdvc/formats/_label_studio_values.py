@@ -29,7 +29,6 @@ Size: TypeAlias = tuple[int, int] | None
 
 MAX_RLE = 64 << 20
 DOT_WIDTH = Number("0.5")
-_HUNDREDTH = "0.01"
 
 
 class Geometry(NamedTuple):
@@ -119,11 +118,17 @@ def _number(value: dict[str, Any], key: str) -> Number:
 
 
 def _pixels(percent: str, size: int) -> Number:
-    return _decimal.scaled(_decimal.multiply(percent, _HUNDREDTH), size)
+    return _decimal.scaled(_shifted(percent, -2), size)
 
 
 def _percent(pixels: str, size: int) -> Number:
-    return _decimal.multiply(_decimal.fraction(pixels, size), "100")
+    return _decimal.spelled(_decimal.exact(_shifted(_decimal.fraction(pixels, size), 2)))
+
+
+def _shifted(number: str, digits: int) -> str:
+    """The number times a power of ten, as text: an exponent is the quickest way to say so."""
+    text = number.lower()
+    return f"{text}e{digits}" if "e" not in text else _decimal.multiply(text, f"1e{digits}")
 
 
 def _rounded(value: float) -> Number:

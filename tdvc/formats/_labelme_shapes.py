@@ -278,5 +278,5 @@ def _unpacked(text: str | None, size: tuple[int, int]) -> masks.Mask:
                 channels = len(picture.getbands()) - picture.mode.endswith("A")
     except (binascii.Error, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError("has a mask that is not a PNG in base64") from error
-    bitmap: masks.Mask = pixels != 0 if pixels.ndim == 2 else pixels[..., :channels].any(-1)
-    return bitmap
+    inside = pixels if pixels.ndim == 2 else pixels[..., :channels].any(-1)
+    return numpy.asarray(inside, numpy.bool_)

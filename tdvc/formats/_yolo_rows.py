@@ -33,7 +33,6 @@ FORMAT = "yolo"
 Size = tuple[int, int]
 
 _CLASS = re.compile(r"([0-9]{1,9})(?:\.0*)?")
-_SHORT = re.compile(r"-?[0-9]+(?:\.[0-9]{1,6}0*)?")
 _LIMIT = 2.0  # a coordinate beyond it is no fraction of the picture
 _VISIBILITIES = (0.0, 1.0, 2.0)
 _OFF_PIXELS = 1.0  # how far corners may be off a rectangle and still be a turned box
@@ -103,13 +102,26 @@ def parse(columns: Sequence[str], size: Size, task: Task, *, relative: bool = Tr
 def _not_said(type_: str, geometry: Any, values: list[Number], size: Size, task: Task) -> dict[str, Any]:
     """What a writer would need besides the geometry to make the same numbers again."""
     if type_ != "keypoints":
-        if len(values) != 8 and min(size) > 1 and all(map(_SHORT.fullmatch, values)):
-            return {}  # to six digits nothing is lost, however the rest of it is done
+        is_turned = type_ == "box" and len(values) == 8
+        safe = _safe_digits(size)
+        if not is_turned and all(
+            len(value.rpartition(".")[2]) <= safe and "e" not in value.lower() for value in values
+        ):
+            return {}
         return {} if spelled(type_, geometry, size) == values else {"row": values}
     box, each = _upright(values, size), task.keypoints[1] if task.keypoints else 3
     if spelled(type_, geometry, size, box=box, each=each) != values:
         return {"row": values}
     return {} if box == _around(geometry) else {"box": box}
+
+
+def _safe_digits(size: Size) -> int:
+    """How many decimals a fraction can have and be the only one of that length that leads to its coordinate.
+
+    Two such fractions are further apart than the two millionths of a pixel that rounding both edges of a box can close.
+    """
+    room = (min(size) - 1) // 2
+    return _decimal.DECIMALS - 1 + (len(str(room)) if room else 0)
 
 
 def _number(text: str) -> Number:

@@ -2,8 +2,8 @@
 
 The columns are those of a file (`path, file_id, split, file_properties, width, height, complete`) and of an instance,
 see `_columns`; a file without instances has one row without a `type`. `path`, `label`, `type` and, but for tags,
-`geometry` are needed to read a table, columns that mean nothing to us go to the properties under `arrow`, and the rows of
-one file may be scattered. Our classes stand in the schema's metadata. Pictures lie below the folder of the file. The
+`geometry` are needed to read a table, columns that mean nothing to us go to the properties under `arrow`, and the rows
+of one file may be scattered. Our classes stand in the schema's metadata. Pictures lie below the folder of the file. The
 file is written unpacked, so that it can be mapped into memory.
 
 Needs pyarrow (the extra `parquet`). Source: Apache Arrow, "IPC File Format".

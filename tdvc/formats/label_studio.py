@@ -295,7 +295,7 @@ def _groups(fields: Any) -> Groups:
         raise ValueError("has no 'data'")
     groups: Groups = {ANNOTATIONS: [], PREDICTIONS: []}
     for key, kind in _GROUP_KEYS:
-        held = fields.get(key) or []
+        held = [] if fields.get(key) is None else fields[key]
         if not isinstance(held, list) or not all(isinstance(group, dict) for group in held):
             raise ValueError(f"has {key!r} that are not a list of objects")
         groups[kind] += held

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PIL import Image
 
 from tdvc.errors import Corruption, NotFound, Refused, Usage
@@ -21,7 +22,7 @@ from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableF
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
-from tdvc.names import check_path, printable
+from tdvc.names import path_problem, printable
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.ops.select import select
 from tdvc.repo.directory import Directory
@@ -173,18 +174,22 @@ class _Export:
             ("properties", instance.properties),
             ("score", instance.score),
         ):
-            if name not in keeps and bytes(raw) not in (b"{}", b"null"):
+            if name not in keeps and bytes(raw) not in (b"{}", b"null") and not self._is_own(name, raw):
                 yield name
         for name in ("frame", "sequence"):
             if name not in keeps and getattr(instance, name) is not None:
                 yield name
+
+    def _is_own(self, name: str, raw: msgspec.Raw) -> bool:
+        """Whether properties are nothing but what this format said itself, which it writes back."""
+        return name == "properties" and set(numbers.parse(bytes(raw))) == {self._format.NAME}
 
     def write(self, folder: Path) -> None:
         """Write everything."""
         self._writer = FolderWriter(str(folder))
         try:
             for written in self._format.write(self._records(), self._labels(), self._sum.report):
-                check_path(written.path)
+                _check_inside(written.path)
                 self._writer.write(written.path, self._counted(written.pieces))
         finally:
             self._writer.close()
@@ -241,13 +246,14 @@ class _Export:
             blob=entry.state.blob.hex(),
             size=picture_size(content),
             split=part.split,
+            content=content if self._pictures == "copy" else None,
         )
-        if self._pictures == "copy":
+        if self._pictures == "copy" and self._format.place(record):
             self._put_picture(record, content)
         return record
 
     def _put_picture(self, record: FileRecord, content: bytes) -> None:
-        place = check_path(self._format.place(record))
+        place = _check_inside(self._format.place(record))
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
         self._places.add(place)
@@ -255,6 +261,13 @@ class _Export:
             raise NotFound("file-not-found", "The export has no folder.")
         self._writer.write(place, [content], new=True)
         self._result.written_bytes += len(content)
+
+
+def _check_inside(path: str) -> str:
+    problem = path_problem(path)
+    if problem:
+        raise Usage("bad-path", f"The path {path!r} {problem}.", path=path)
+    return path
 
 
 def picture_size(content: bytes) -> tuple[int, int] | None:

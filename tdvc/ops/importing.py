@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from tdvc.ids import NO_ID, FileId, ObjectId
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import HUMAN, IMPORTED, Instance, revise, same_instance
-from tdvc.names import check_path, path_problem, printable
-from tdvc.ops.intake import Arrived, Arriving, take_in
+from tdvc.names import check_path, printable, stored_path_problem
+from tdvc.ops.intake import Arrived, Arriving, take_bytes, take_in
 from tdvc.ops.mapping import FieldMap
 from tdvc.ops.progress import Progress, silent
 from tdvc.repo.directory import Directory, read_instances
@@ -36,6 +35,7 @@ from tdvc.storage.folder import look
 from tdvc.tables.page import Row
 
 _BATCH = 2048
+_BATCH_BYTES = 64 << 20
 _PREVIEWED = 5
 
 
@@ -168,6 +168,20 @@ def _refuse_losses(result: ImportResult) -> None:
         )
 
 
+def _batches(records: Iterator[FileRecord]) -> Iterator[list[FileRecord]]:
+    """Records in batches that are bounded in number and in the bytes they carry."""
+    batch: list[FileRecord] = []
+    carried = 0
+    for record in records:
+        batch.append(record)
+        carried += len(record.content or b"")
+        if len(batch) >= _BATCH or carried >= _BATCH_BYTES:
+            yield batch
+            batch, carried = [], 0
+    if batch:
+        yield batch
+
+
 class _Import:
     """One import on its way, a batch of records at a time."""
 
@@ -197,7 +211,7 @@ class _Import:
         options = ReadOptions(self._options.images, self._options.mapping.columns, self._options.relative)
         records = self._sum.read(self._format, source, options)
         seen = 0
-        while batch := list(islice(records, _BATCH)):
+        for batch in _batches(records):
             self._progress("importing", seen, None)
             seen += len(batch)
             self._take_batch(batch)
@@ -226,6 +240,9 @@ class _Import:
         places = list(self._places(by_path, present))
         met: list[Problem] = []
         arrived = {file.path: file for file in take_in(self._edit.writer, places, met.append, silent)}
+        for path, record in by_path.items():
+            if record.content is not None:
+                arrived[path] = take_bytes(self._edit.writer, path, record.content, met.append)
         lost = {problem.place: problem for problem in met}
         for path, record in by_path.items():
             self._report(lost.get(printable(path)), record, path in arrived)
@@ -253,7 +270,7 @@ class _Import:
                     present[path.encode()] = row
 
     def _fits(self, record: FileRecord) -> bool:
-        problem = path_problem(self._prefix + record.path)
+        problem = stored_path_problem(self._prefix + record.path)
         if problem:
             self._drop("unsafe-path", record, f"The path {problem}.")
         return problem is None
@@ -261,7 +278,8 @@ class _Import:
     def _path_of(self, record: FileRecord, present: Mapping[bytes, Row]) -> str | None:
         """Where a record belongs in the directory; None, and a problem, where that can't be said."""
         path = self._prefix + record.path
-        if record.source is not None or path.encode() in present or not self._target.counts.files:
+        has_picture = record.source is not None or record.content is not None
+        if has_picture or path.encode() in present or not self._target.counts.files:
             return path
         found = self._matches.find(record)
         if len(found) > 1:
@@ -278,7 +296,7 @@ class _Import:
                 found = None
             if found is not None:
                 yield Arriving(path, str(record.source), found)
-            elif path.encode() not in present:
+            elif record.content is None and path.encode() not in present:
                 self._drop("picture-missing", record, "Neither the source nor the directory has the picture.")
 
     def _report(self, problem: Problem | None, record: FileRecord, arrived: bool) -> None:
@@ -372,7 +390,7 @@ class _Import:
         if not before:
             return [_imported(instance) for instance in wanted]
         says_all = {"source", "instance_id", "file_id"} <= self._format.KEEPS and not partial
-        known = _Known(before, self._format.NAME)
+        known = _Known(before, self._format)
         merged = [self._reconciled(known, instance) for instance in wanted]
         taken = {instance.instance_id for instance in merged}
         left = [instance for instance in before if instance.instance_id not in taken]
@@ -401,43 +419,57 @@ def _score(instance: Instance) -> float | None:
 
 
 class _Known:
-    """Instances that a file has, to be known again in what comes in."""
+    """Instances that a file has, to be known again in what comes in from a format."""
 
-    def __init__(self, before: Sequence[Instance], format_name: str) -> None:
+    def __init__(self, before: Sequence[Instance], chosen: Format) -> None:
         self._left = {instance.instance_id: instance for instance in before}
         self._by_content: dict[tuple[Any, ...], list[Instance]] | None = None
-        self._key = msgspec.json.encode(format_name) + b":"
-        self._format_name = format_name
+        self._name = chosen.NAME
+        self._keeps_properties = "properties" in chosen.KEEPS
+        self._silent = [name for name in ("attributes", "frame", "score", "sequence") if name not in chosen.KEEPS]
 
     def again(self, instance: Instance) -> tuple[Instance, Instance] | None:
-        """The instance as the file has it, and with what is new about it; None where the file does not have it."""
+        """The instance as the file has it, and with what is new about it; None where the file does not have it.
+
+        What the format can't carry is no news when it is missing: it stays as it was.
+        """
         former = self._left.get(instance.instance_id) or self._twin(instance)
         if former is None:
             return None
         self._left.pop(former.instance_id, None)
-        changes: dict[str, Any] = {"instance_id": former.instance_id}
+        changes: dict[str, Any] = {name: getattr(former, name) for name in self._silent}
+        changes["instance_id"] = former.instance_id
         if instance.source in (None, IMPORTED):
             changes["source"] = former.source
-        if self._key in bytes(instance.properties) and self._key not in bytes(former.properties):
-            properties = numbers.parse(bytes(instance.properties))
-            properties.pop(self._format_name, None)
-            changes["properties"] = msgspec.Raw(numbers.spell(properties)) if properties else former.properties
+        if bytes(instance.properties) != bytes(former.properties):
+            changes["properties"] = self._properties(former, instance)
         return former, msgspec.structs.replace(instance, **changes)
+
+    def _properties(self, former: Instance, instance: Instance) -> msgspec.Raw:
+        """What the format says now; it adds nothing of its own to an instance it said nothing of before."""
+        before, now = numbers.parse(bytes(former.properties)), numbers.parse(bytes(instance.properties))
+        if self._name not in before:
+            now.pop(self._name, None)
+        after = now if self._keeps_properties and now else {**before, **now}
+        return msgspec.Raw(numbers.spell(after)) if after else former.properties
 
     def _twin(self, instance: Instance) -> Instance | None:
         """An instance that says the same under another id."""
         if self._by_content is None:
             self._by_content = {}
             for known in self._left.values():
-                self._by_content.setdefault(_content(known), []).append(known)
-        twins = self._by_content.get(_content(instance), [])
+                self._by_content.setdefault(self._content(known), []).append(known)
+        twins = self._by_content.get(self._content(instance), [])
         return next((twin for twin in twins if twin.instance_id in self._left), None)
 
-
-def _content(instance: Instance) -> tuple[Any, ...]:
-    """What an instance says, however its numbers are spelled."""
-    attributes = tuple(sorted((key, str(value)) for key, value in instance.attribute_values.items()))
-    return (instance.label, instance.type, str(_as_floats(instance.coordinates)), attributes, instance.frame)
+    def _content(self, instance: Instance) -> tuple[Any, ...]:
+        """What an instance says in the words of the format, however its numbers are spelled."""
+        said: list[Any] = [instance.label, instance.type, str(_as_floats(instance.coordinates))]
+        if "attributes" not in self._silent:
+            said.append(repr(sorted((key, str(value)) for key, value in instance.attribute_values.items())))
+        if "frame" not in self._silent:
+            said.append(instance.frame)
+        return tuple(said)
 
 
 def _as_floats(value: Any) -> Any:

@@ -118,6 +118,14 @@ def _read_batch(batch: list[Arriving], view: memoryview) -> list[bytes | None]:
     return ids
 
 
+def take_bytes(writer: ObjectWriter, path: str, content: bytes, report: Callable[[Problem], None]) -> Arrived:
+    """Store bytes that came in something else than a file of their own."""
+    blob = ObjectId(hashlib.sha256(content).digest())
+    writer.put_known(Kind.BLOB, blob, content)
+    file = Arriving(path, "", Found(path, len(content), 0, 0, 0))
+    return _Intake(writer, report).look_at(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
+
+
 class _Intake:
     """Puts files into a writer and looks at what they are."""
 
@@ -137,7 +145,7 @@ class _Intake:
             else:
                 content = view[at : at + size]
                 self._writer.put_known(Kind.BLOB, ObjectId(blob), content)
-                yield self._arrived(file, ObjectId(blob), bytes(content[:HEAD_BYTES]), content[-TAIL_BYTES:])
+                yield self.look_at(file, ObjectId(blob), bytes(content[:HEAD_BYTES]), content[-TAIL_BYTES:])
             if size < _ALONE_BYTES:
                 at += size + 1
         self._writer.flush()
@@ -158,7 +166,7 @@ class _Intake:
         file = file._replace(found=file.found._replace(size_bytes=len(content)))
         blob = ObjectId(hashlib.sha256(content).digest())
         self._writer.put_known(Kind.BLOB, blob, content)
-        return self._arrived(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
+        return self.look_at(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
 
     def _take_large(self, file: Arriving) -> Arrived:
         upload = self._writer.begin_single()
@@ -175,9 +183,10 @@ class _Intake:
             raise
         blob = ObjectId(digest.digest())
         self._writer.finish_single(upload, blob, file.found.size_bytes)
-        return self._arrived(file, blob, head, tail)
+        return self.look_at(file, blob, head, tail)
 
-    def _arrived(self, file: Arriving, blob: ObjectId, head: bytes, tail: bytes | memoryview) -> Arrived:
+    def look_at(self, file: Arriving, blob: ObjectId, head: bytes, tail: bytes | memoryview) -> Arrived:
+        """What kind of file it is, and what is plainly wrong with it."""
         path = file.path
         key = (head[:12], path[-5:])
         kind = self._types.get(key)

@@ -258,12 +258,12 @@ def test_pictures_can_be_looked_up_elsewhere(tmp_path):
 
 
 def test_pictures_without_a_file_and_other_files(tmp_path):
-    put(tmp_path / "b.png")
-    put(tmp_path / "notes.txt", "hello")
+    for name in ("a.jpg", "b.png", "notes.txt"):
+        put(tmp_path / name)
     put(tmp_path / "coco.json", '{"images": []}')
-    record, (problem,) = one(tmp_path, shape("cat", "point", (1, 2)))[0], one(tmp_path)[1]
-    records, _ = read(tmp_path)
-    assert [found.path for found in records] == [record.path, "b.png"]
+    put(tmp_path / "a.json", json.dumps(document("a.jpg", shape("cat", "point", (1, 2)))))
+    records, (problem,) = read(tmp_path)
+    assert [(found.path, len(found.instances)) for found in records] == [("a.jpg", 1), ("b.png", 0)]
     assert (problem.code, "2 files" in problem.message) == ("skipped-other", True)
 
 

@@ -14,7 +14,7 @@ from tests.contracts.samples.parquet import FEATURES, put_table, row
 
 FIELDS = {"attributes": {"age": Number("3.0")}, "score": Number("0.50"), "frame": 4, "sequence": "s", "source": "m"}
 BOX = {"instance_id": "ab" * 16, "label": "cat", "type": "box", "geometry": [Number("1.50"), 2, 3, 4]}
-MASK = {"instance_id": "cd" * 16, "label": "dog", "type": "mask", "geometry": {"counts": "52203", "size": [9, 8]}}
+MASK = {"instance_id": "cd" * 16, "label": "dog", "type": "mask", "geometry": {"counts": "52203", "size": [4, 4]}}
 
 
 def read(source, **options):

@@ -161,7 +161,8 @@ def damaged(content, how):
 
 @pytest.mark.parametrize("how", ["cut", "header", "packed"])
 def test_what_can_be_read_of_a_damaged_archive_is_and_the_rest_is_said(tmp_path, how):
-    content = pairs(("a.jpg", b"x"), ("b.jpg", b"x"), *((f"{number}.jpg", bytes(range(256)) * 40) for number in range(9)))
+    long = [(f"{number}.jpg", bytes(range(256)) * 40) for number in range(9)]
+    content = pairs(("a.jpg", b"x"), ("b.jpg", b"x"), *long)
     (first, *_), problems = read(put(tmp_path, damaged(content, how)))
     assert first.path == "a.jpg"
     assert [(p.code, p.severity, p.dropped_files) for p in problems] == [("record-unreadable", "error", 1)]

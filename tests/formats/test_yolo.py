@@ -384,14 +384,22 @@ def test_pixels_where_the_user_says_so(put):
     assert shapes(found) == [("cat", "box", [270, 214.75, 370, 265.25])]
 
 
-fractions = st.integers(0, 10**17).map(lambda n: Number(f"0.{n:017d}" if n < 10**17 else "1"))
+sizes = st.one_of(st.integers(1, 12), st.integers(1, 20_000))
+fractions = st.integers(5, 17).flatmap(
+    lambda digits: st.integers(0, 10**digits - 1).map(lambda n: Number(f"0.{n:0{digits}d}"))
+)
 
 
-@given(st.lists(fractions, min_size=3, max_size=8).map(lambda v: v * 2))
-def test_rows_of_any_digits_come_back_in_value(values):
-    row = _yolo_rows.parse(["0", *values], SIZE, Task())
-    found = _yolo_rows.columns_of(row.type, row.geometry, row.kept, SIZE, (1, 3))
+@given(st.one_of(st.lists(fractions, min_size=n, max_size=n) for n in (4, 6, 8, 10)), st.tuples(sizes, sizes))
+def test_rows_of_any_digits_come_back_in_value(values, size):
+    row = _yolo_rows.parse(["0", *values], size, Task())
+    found = _yolo_rows.columns_of(row.type, row.geometry, row.kept, size, (1, 3))
     assert [value_of(text) for text in found] == [value_of(text) for text in values]
+
+
+def test_fractions_with_an_exponent_come_back_in_value():
+    row = _yolo_rows.parse(["0", "1e-9", "0.5", "1e-9", "0.5"], SIZE, Task())
+    assert _yolo_rows.columns_of("box", row.geometry, row.kept, SIZE, (1, 3))[0] == Number("0.000000001")
 
 
 def test_rows_of_six_digits_need_nothing_kept(put):
