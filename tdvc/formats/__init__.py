@@ -32,6 +32,7 @@ FORMATS: dict[str, str] = {
     "csv": "tdvc.formats.csv_table",
     "cvat": "tdvc.formats.cvat",
     "datumaro": "tdvc.formats.datumaro",
+    "diffgram": "tdvc.formats.diffgram",
     "hf-image-folder": "tdvc.formats.hf_image_folder",
     "image-folder": "tdvc.formats.image_folder",
     "label-studio": "tdvc.formats.label_studio",

@@ -27,9 +27,7 @@ MAX_INSTANCES = 1_000_000
 MAX_FRAME = 2**63 - 1
 
 
-class Instance(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
-):
+class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One annotation. Field order is alphabetical because it is the order on disk.
 
     Attributes:

@@ -482,4 +482,3 @@ def restore_view(repository: Repository, operation: Operation, view: View, base:
                 )
             oplog.move_head(repository.storage, oplog.heads(repository.storage), identity)
     return identity
-

@@ -104,6 +104,7 @@ def geometries(kind: str, knobs: Knobs) -> st.SearchStrategy[Any]:
 
 def _mask(shape: str) -> dict[str, Any]:
     import numpy
+
     from tdvc.model.masks import encode_rle
 
     mask = numpy.zeros((SIZE[1], SIZE[0]), bool)

@@ -88,9 +88,7 @@ def move_one(repository: Repository) -> tuple[str, str]:
     return path, instance.instance_id
 
 
-def test_an_imported_instance_that_somebody_corrected_stays_and_is_counted(
-    repository: Repository, cells: Path
-) -> None:
+def test_an_imported_instance_that_somebody_corrected_stays_and_is_counted(repository: Repository, cells: Path) -> None:
     import_(repository, cells)
     path, instance_id = move_one(repository)
     corrected = held(repository, "Main")
