@@ -1,7 +1,7 @@
 """Writing Diffgram's export: `diffgram.json`, and the pictures under `images/`.
 
-Files and labels keep the ids they had where they came from Diffgram and are still unique. What Diffgram has no word for,
-such as scores and the ids of instances, is carried in a field `tdvc`.
+Files and labels keep the ids they had where they came from Diffgram and are still unique. What Diffgram has no word
+for, such as scores and the ids of instances, is carried in a field `tdvc`.
 """
 
 from __future__ import annotations
@@ -70,10 +70,12 @@ class _Writer:
     def pieces(self, records: Iterable[FileRecord]) -> Iterator[bytes]:
         """The file, record by record."""
         yield b'{"readme":{},"label_map":' + numbers.spell(
-            {self._label_ids[label.key]: label.name for label in self._labels}
+            {str(self._label_ids[label.key]): label.name for label in self._labels}
         )
         colors = {
-            self._label_ids[label.key]: label.fields["colour"] for label in self._labels if "colour" in label.fields
+            str(self._label_ids[label.key]): label.fields["colour"]
+            for label in self._labels
+            if "colour" in label.fields
         }
         yield b',\n"label_colour_map":' + numbers.spell(colors)
         count = 0
@@ -112,10 +114,12 @@ class _Writer:
 
     def _instances(self, record: FileRecord) -> list[tuple[Instance, dict[str, Any]]]:
         ids = _Ids()
+        ends = {end for one in record.instances if one.type == "relation" for end in _carry.parsed(one.geometry)}
         identities: dict[str, Number] = {}
         for instance in record.instances:
             own = _own(instance)
-            identities[instance.instance_id] = ids.give(own.get("id"))
+            if "id" in own or instance.instance_id in ends:
+                identities[instance.instance_id] = ids.give(own.get("id"))
         written = []
         for instance in record.instances:
             try:
@@ -135,11 +139,14 @@ class _Writer:
             carried["attributes"] = unsaid
         leads = _relation if instance.type == "relation" else _figure
         fields = leads(instance, kept, identities, carried)
-        fields |= {"id": identities[instance.instance_id], "attribute_groups": values}
+        fields["attribute_groups"] = values
+        if instance.instance_id in identities:
+            fields["id"] = identities[instance.instance_id]
         fields.setdefault("label_file_id", self._label_ids.get(instance.label))
         if instance.frame is not None:
             fields["frame_number"] = Number(instance.frame)
-        if fields["label_file_id"] != self._label_ids.get(instance.label):
+        own_id = self._label_ids.get(instance.label)
+        if fields["label_file_id"] != own_id or (own_id is None and instance.label != fields["type"]):
             carried["label"] = instance.label
         return fields | ({_carry.KEY: carried} if carried else {})
 
