@@ -195,8 +195,9 @@ def _gather(source: Path, prefix: str, result: AddResult) -> _Source:
     try:
         if source.is_dir():
             files = walk(str(source), lambda skipped: _note(skipped, result), ignore_of(source))
-            fitting = [found for found in files if _fits(prefix + found.path, found, result)]
-            return _Source(str(source), prefix, fitting, whole_folder=True)
+            if not prefix:
+                files = _without_reserved(files, result)
+            return _Source(str(source), prefix, files, whole_folder=True)
         found = look(str(source))
     except OSError as error:
         raise NotFound("source-not-found", f"{str(source)!r} does not exist.", path=str(source)) from error
@@ -211,12 +212,12 @@ def _gather(source: Path, prefix: str, result: AddResult) -> _Source:
     return _Source(str(source.parent), prefix, [found._replace(path=source.name)], whole_folder=False)
 
 
-def _fits(path: str, found: Found, result: AddResult) -> bool:
-    """Whether a path may be stored; the names alone were looked at by the walk."""
-    if path not in RESERVED_AT_TOP:
-        return True
-    _note(Skipped(found.path, "bad-name", "checkout writes a file of that name itself; use --at FOLDER"), result)
-    return False
+def _without_reserved(files: list[Found], result: AddResult) -> list[Found]:
+    """The files less those that would stand in the way of what a checkout writes."""
+    reserved = [found for found in files if found.path in RESERVED_AT_TOP]
+    for found in reserved:
+        _note(Skipped(found.path, "bad-name", "checkout writes a file of that name itself; use --at FOLDER"), result)
+    return [found for found in files if found.path not in RESERVED_AT_TOP] if reserved else files
 
 
 def _refuse_shared_paths(sources: list[_Source]) -> None:
