@@ -228,6 +228,10 @@ class ObjectWriter:
     """Objects on their way into the store, readable by this writer at once and by nobody else before `publish`.
 
     As a context manager it discards what was not published.
+
+    Attributes:
+        new_blob_bytes: bytes of blobs that the store did not have intact.
+        heals: whether something was put of which the store has damaged copies only.
     """
 
     def __init__(self, store: ObjectStore, storage: Storage) -> None:
@@ -266,9 +270,13 @@ class ObjectWriter:
     def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> bool:
         if self._store.is_empty:
             return False
-        copies = [self._store._decode(location) == content for location in self._store._locations(kind, identity)]
-        self.heals = self.heals or (bool(copies) and not any(copies))
-        return any(copies)
+        damaged = False
+        for location in self._store._locations(kind, identity):
+            if self._store._decode(location) == content:
+                return True
+            damaged = True
+        self.heals = self.heals or damaged
+        return False
 
     def _append(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> None:
         if kind is Kind.BLOB:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from PIL import Image
 
-from tdvc.errors import Corruption, NotFound, Refused, Usage
+from tdvc.errors import Corruption, Refused, Usage
 from tdvc.formats import writable_format
 from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat
 from tdvc.model import numbers
@@ -143,7 +143,6 @@ class _Export:
         self._progress = progress
         self._sum = Reconciliation()
         self._places: set[str] = set()
-        self._writer: FolderWriter | None = None
         self.dropped = 0
 
     def count_losses(self) -> None:
@@ -186,13 +185,13 @@ class _Export:
 
     def write(self, folder: Path) -> None:
         """Write everything."""
-        self._writer = FolderWriter(str(folder))
+        writer = FolderWriter(str(folder))
         try:
-            for written in self._format.write(self._records(), self._labels(), self._sum.report):
+            for written in self._format.write(self._records(writer), self._labels(), self._sum.report):
                 _check_inside(written.path)
-                self._writer.write(written.path, self._counted(written.pieces))
+                writer.write(written.path, self._counted(written.pieces))
         finally:
-            self._writer.close()
+            writer.close()
         files_left, instances_left = self._sum.left_out
         self._sum.files_out = self._sum.files_in - files_left
         self._sum.instances_out = self._sum.instances_in - instances_left
@@ -214,7 +213,7 @@ class _Export:
                 found.setdefault(label.key, LabelRecord(label.key, label.name, label.index, fields))
         return list(found.values())
 
-    def _records(self) -> Iterator[FileRecord]:
+    def _records(self, writer: FolderWriter) -> Iterator[FileRecord]:
         total = sum(len(part.entries) for part in self._parts)
         done = 0
         for part in self._parts:
@@ -225,13 +224,13 @@ class _Export:
                 self._sum.files_in += 1
                 self._sum.instances_in += entry.state.instance_count
                 try:
-                    yield self._record(part, entry)
+                    yield self._record(part, entry, writer)
                 except Corruption as error:
                     count = entry.state.instance_count
                     place = printable(entry.path)
                     self._sum.report(Problem("stored-damaged", place, error.message, "", "error", 1, count))
 
-    def _record(self, part: _Part, entry: Entry) -> FileRecord:
+    def _record(self, part: _Part, entry: Entry, writer: FolderWriter) -> FileRecord:
         properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
         instances = part.state.instances(entry)
         self._sum.labels.update(instance.label for instance in instances)
@@ -249,17 +248,15 @@ class _Export:
             content=content if self._pictures == "copy" else None,
         )
         if self._pictures == "copy" and self._format.place(record):
-            self._put_picture(record, content)
+            self._put_picture(record, content, writer)
         return record
 
-    def _put_picture(self, record: FileRecord, content: bytes) -> None:
+    def _put_picture(self, record: FileRecord, content: bytes, writer: FolderWriter) -> None:
         place = _check_inside(self._format.place(record))
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
         self._places.add(place)
-        if self._writer is None:
-            raise NotFound("file-not-found", "The export has no folder.")
-        self._writer.write(place, [content], new=True)
+        writer.write(place, [content], new=True)
         self._result.written_bytes += len(content)
 
 
