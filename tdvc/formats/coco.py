@@ -136,8 +136,8 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
 
 def _split_of(path: Path, alone: bool) -> str:
     found = _KINDS.match(path.stem)
-    if found:
-        return found["split"]
+    if found:  # what the writer calls a file of pictures that are in no split
+        return "" if found["split"] == "all" else found["split"]
     return "" if alone else path.stem
 
 
