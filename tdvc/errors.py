@@ -54,6 +54,7 @@ CODES: dict[str, str] = {
     "object-missing": "an object that something names is not in the store",
     "repository-exists": "there is a repository here already",
     "repository-format": "the repository was written by another version of tdvc, or its format file is damaged",
+    "schema-locked": "the schema is locked and does not know a label or option that comes in",
     "snapshot-exists": "a snapshot name can be given once only, and never again",
     "source-not-found": "a path given on the command line does not exist",
     "unknown-revision": "no directory, snapshot or commit goes by that name",

@@ -34,6 +34,7 @@ class Kind(enum.IntEnum):
     SNAPSHOT = 6
     VIEW = 7
     OPERATION = 8
+    MERGE = 9
 
 
 _PREFIX = {kind: b"tdvc " + kind.name.lower().encode() + b"\0" for kind in Kind if kind is not Kind.BLOB}

@@ -315,4 +315,4 @@ def last_commit_state(repository: Repository, name: str) -> Directory:
     view = repository.view
     if view.directories[name].commit is not None:
         return repository[f"{name}@"]
-    return nothing(name, view.schema)
+    return nothing(name, view.schema_of(name))

@@ -158,7 +158,7 @@ def _show_file(repository: Repository, directory: Directory, entry: Entry) -> Sh
         instances=directory.instances(entry),
         properties=numbers.plain(numbers.parse(state.properties)) if state.properties else {},
         directories=holders,
-        origin=state.origin.hex() or None,
+        origin=state.origin[:16].hex() or None,
     )
 
 

@@ -14,7 +14,7 @@ from tdvc.ids import NO_ID, FileId, ObjectId
 from tdvc.names import check_path, printable
 from tdvc.ops.select import select
 from tdvc.repo.directory import Directory
-from tdvc.repo.entry import FILES, PATHS, Entry
+from tdvc.repo.entry import FILES, PATHS, Entry, Origin
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import parse_selector
 from tdvc.repo.transaction import Transaction
@@ -118,15 +118,17 @@ def copy(
             row = target.row(path)
             if row is None:
                 wanted.append((entry, path))
-            elif row[10] == entry.state.file_id and row[2] == entry.state.blob:
+            elif row[10][:16] == entry.state.file_id and row[2] == entry.state.blob:
                 result.already_there += 1
             else:
                 raise _taken(target.name, path)
         identities = edit.fresh_ids(target.name, [(path, entry.state.blob) for entry, path in wanted])
         for (entry, path), identity in zip(wanted, identities, strict=True):
-            state = entry.state._replace(file_id=identity, origin=bytes(entry.state.file_id))
+            state = entry.state._replace(file_id=identity)
             if not with_instances:
                 state = state._replace(instances=NO_ID, instance_count=0, complete=0, completeness_schema=NO_ID)
+            origin = Origin(entry.state.file_id, state.blob, state.instances)
+            state = state._replace(origin=origin.encode())
             edit.put(target.name, path, state)
             target.count(Entry(path, state))
         result.operation = edit.publish()

@@ -46,7 +46,7 @@ class FileState(NamedTuple):
         completeness_schema: the schema that was judged against, `NO_ID` where not complete.
         media_type: such as `image/jpeg`, in ASCII.
         properties: JSON object in canonical spelling, empty for none.
-        origin: file_id of what it was copied from, empty for none.
+        origin: what it was copied from, an encoded `Origin`; empty for none.
     """
 
     file_id: FileId
@@ -59,6 +59,31 @@ class FileState(NamedTuple):
     media_type: bytes = b""
     properties: bytes = b""
     origin: bytes = b""
+
+
+class Origin(NamedTuple):
+    """What a file was when it was copied: where its own history begins, and so the base of a merge.
+
+    Attributes:
+        file_id: the file it was copied from.
+        blob: the bytes that both had.
+        instances: the instance set that the copy began with, `NO_ID` for none.
+    """
+
+    file_id: FileId
+    blob: ObjectId
+    instances: ObjectId = NO_ID
+
+    def encode(self) -> bytes:
+        """The column's bytes."""
+        return b"".join(self)
+
+
+def origin_of(state: FileState) -> Origin | None:
+    """What a file was copied from; None for one that is no copy."""
+    if len(state.origin) != 80:
+        return None
+    return Origin(FileId(state.origin[:16]), ObjectId(state.origin[16:48]), ObjectId(state.origin[48:]))
 
 
 class Entry(NamedTuple):

@@ -53,8 +53,9 @@ def resolve(objects: ObjectStore, view: View, text: str) -> Directory:
         ref = view.directories[text]
         commit = read_commit(objects, ref.commit) if ref.commit else None
         clean = commit is not None and commit.root == ref.root
+        schema_id = view.schema_of(text)
         return Directory(
-            objects, name=text, root=ref.root, schema_id=view.schema, title=text, commit=ref.commit if clean else None
+            objects, name=text, root=ref.root, schema_id=schema_id, title=text, commit=ref.commit if clean else None
         )
     if text in view.snapshots:
         identity = read_snapshot(objects, view.snapshots[text]).commit

@@ -15,14 +15,15 @@ Two properties rest on `_apply`, which every change goes through:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from tdvc.errors import Conflict, NotFound, Refused
+from tdvc.errors import Conflict, NotFound, Refused, SchemaError
 from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_ids
 from tdvc.model.records import Instance, encode_set, revise
+from tdvc.model.schema import Schema
 from tdvc.names import check_name, check_path
 from tdvc.repo import oplog
 from tdvc.repo.commit import Commit, Snapshot, utc_now
@@ -67,6 +68,9 @@ class Transaction:
         self._clones: dict[str, str] = {}
         self._removed: dict[str, DirectoryRef] = {}
         self._commits: dict[str, ObjectId] = {}
+        self._closing: dict[str, Commit] = {}
+        self._merges: dict[str, ObjectId | None] = {}
+        self._schemas: dict[str | None, ObjectId | None] = {}
         self._snapshots: dict[str, ObjectId] = {}
         self._current: str | None = None
         self._discarded = False
@@ -126,6 +130,23 @@ class Transaction:
     def set_state(self, state: FileState) -> None:
         """A file's new state, in every directory that holds it."""
         self._states[state.file_id] = state
+
+    def restore(self, directory: str, states: Mapping[str, FileState | None]) -> None:
+        """Files of a directory as they were: at each path the file with this state, or none.
+
+        A file that some directory still holds gets the state everywhere; one that is gone comes back.
+        """
+        identities = [state.file_id for state in states.values() if state is not None]
+        living = self._living_states(self.view, identities)
+        for path, state in states.items():
+            if state is None:
+                self.take_out(directory, path)
+            elif state.file_id not in living:
+                self.put(directory, path, state)
+            else:
+                self.place(directory, path, state.file_id)
+                if living[state.file_id] != state:
+                    self.set_state(state)
 
     def add_bytes(self, directory: str, path: str, content: bytes, media_type: str = "") -> FileState:
         """A new file at a path, with these bytes; returns its state."""
@@ -210,16 +231,51 @@ class Transaction:
 
     def schema_id(self) -> ObjectId:
         """The schema with everything learned so far."""
-        return self._learned(self.view)
+        return self._learned(self.view.schema)
 
-    def commit(self, name: str, message: str) -> ObjectId:
-        """A commit of the directory's staged state as it was when this transaction began."""
+    def set_schema(self, schema: Schema, directory: str | None = None) -> ObjectId:
+        """What labels mean from now on: in a directory that gets a schema of its own, or for None in all others."""
+        identity = ObjectId(self.writer.put(Kind.SCHEMA, schema.encode()))
+        self._schemas[directory] = identity
+        return identity
+
+    def follow_schema(self, directory: str) -> None:
+        """A directory with a schema of its own goes by the repository's again."""
+        self._schemas[directory] = None
+
+    def commit(self, name: str, message: str, merged: Sequence[ObjectId] = ()) -> ObjectId:
+        """A commit of the directory's staged state as it was when this transaction began.
+
+        Args:
+            name: the directory.
+            message: why.
+            merged: commits that were merged in; they become further parents.
+        """
         ref = self._ref(name)
-        parents = (ref.commit,) if ref.commit else ()
-        author, time = self._repository.author, utc_now()
-        commit = Commit(name, ref.root, self.view.schema, parents, author, time, message)
+        commit = self._commit_of(name, message, merged)
+        commit = replace(commit, root=ref.root, schema=self.view.schema_of(name))
         self._commits[name] = self.writer.put(Kind.COMMIT, commit.encode())
         return self._commits[name]
+
+    def commit_result(self, name: str, message: str, merged: Sequence[ObjectId] = ()) -> None:
+        """A commit of the state that these notes give the directory; see `commit`."""
+        self._closing[name] = self._commit_of(name, message, merged)
+
+    def _commit_of(self, name: str, message: str, merged: Sequence[ObjectId]) -> Commit:
+        """A commit that still lacks what it is the commit of."""
+        last = self._ref(name).commit
+        parents = (*((last,) if last else ()), *merged)
+        return Commit(name, NO_ID, NO_ID, parents, self._repository.author, utc_now(), message)
+
+    def move_commit(self, name: str, commit: ObjectId) -> None:
+        """The directory's last commit is another one from now on; the staged state is left as it is."""
+        self._ref(name)
+        self._commits[name] = commit
+
+    def set_merge(self, name: str, merge: ObjectId | None) -> None:
+        """A merge is under way in the directory; None where it has ended."""
+        self._ref(name)
+        self._merges[name] = merge
 
     def add_snapshot(self, name: str, commit: ObjectId, message: str) -> ObjectId:
         """A name for a commit, for ever."""
@@ -295,14 +351,19 @@ class Transaction:
     def _paths(self, ref: DirectoryRef) -> Table:
         return Table(self.writer, PATHS, ref.paths)
 
-    def _learned(self, view: View) -> ObjectId:
+    def _learned(self, identity: ObjectId) -> ObjectId:
+        """The schema with the labels that these notes bring in."""
         if not (self._labels or self._classes):
-            return view.schema
-        schema = learned = read_schema(self.writer, view.schema)
+            return identity
+        schema = learned = read_schema(self.writer, identity)
         for format_name, classes in self._classes:
             learned = learned.learned(classes).described(format_name, classes)
         learned = learned.learned(sorted(self._labels))
-        return view.schema if learned is schema else self.writer.put(Kind.SCHEMA, learned.encode())
+        if learned is schema:
+            return identity
+        if schema.locked and (unknown := [key for key in learned.labels if key not in schema.labels]):
+            raise _locked_out(unknown)
+        return self.writer.put(Kind.SCHEMA, learned.encode())
 
     def _apply(self, view: View) -> View:
         """The view that follows from `view` and the notes."""
@@ -322,15 +383,30 @@ class Transaction:
                 root=edit(self.writer, FILES, ref.root, rows),
                 paths=edit(self.writer, PATHS, ref.paths, paths),
             )
-        for name, commit in self._commits.items():
-            directories[name] = replace(directories[name], commit=commit)
+        schema = self._learned(self._schemas.get(None) or view.schema)
+        for name, ref in directories.items():
+            own = self._schemas.get(name, ref.schema)
+            directories[name] = replace(ref, schema=self._learned(own) if own and name in changes else own)
+        self._settle(directories, schema)
         return replace(
             view,
             current=self._current or view.current,
-            schema=self._learned(view),
+            schema=schema,
             directories=directories,
             snapshots={**view.snapshots, **self._snapshots},
         )
+
+    def _settle(self, directories: dict[str, DirectoryRef], schema: ObjectId) -> None:
+        """Note in the refs which merges are under way, and the commits."""
+        for name, merge in self._merges.items():
+            directories[name] = replace(directories[name], merge=merge)
+        for name, commit in self._commits.items():
+            directories[name] = replace(directories[name], commit=commit, merge=None)
+        for name, closing in self._closing.items():
+            ref = directories[name]
+            closed = replace(closing, root=ref.root, schema=ref.schema or schema)
+            identity = self.writer.put(Kind.COMMIT, closed.encode())
+            directories[name] = replace(ref, commit=identity, merge=None)
 
     def _row_changes(
         self, view: View, directories: Mapping[str, DirectoryRef]
@@ -440,17 +516,24 @@ class Transaction:
             )
 
     def _ref_collisions(self, now: View) -> list[str]:
-        touched = set(self._created) | set(self._removed) | set(self._commits)
+        touched = set(self._created) | set(self._removed)
         collisions = [
             name
             for name in touched
             if (name in self._removed and self.view.directories.get(name) != now.directories.get(name))
             or (name in self._created and name in now.directories)
         ]
-        for name in self._commits:
+        for name in self._commits.keys() | self._closing.keys() | self._merges.keys():
             before, after = self.view.directories[name], now.directories.get(name)
-            if after is None or before.commit != after.commit:
+            same = after is not None and (before.commit, before.merge) == (after.commit, after.merge)
+            if not same or (name in self._closing and (after is None or before.root != after.root)):
                 collisions.append(name)
+        if None in self._schemas and self.view.schema != now.schema:
+            collisions.append("the schema")
+        for name in self.view.directories:
+            changed = name not in now.directories or self.view.schema_of(name) != now.schema_of(name)
+            if name in self._schemas and changed:
+                collisions.append(f"the schema of {name}")
         collisions += [name for name in self._members if name not in self._created and name not in now.directories]
         given = now.snapshots.keys() | now.retired.keys()
         collisions += self._created.keys() & given
@@ -459,6 +542,16 @@ class Transaction:
         if current not in self._created and (current in self._removed or current not in now.directories):
             collisions.append(current)
         return sorted(set(collisions))
+
+
+def _locked_out(unknown: Sequence[str]) -> SchemaError:
+    shown = ", ".join(repr(key) for key in unknown[:_SHOWN_COLLISIONS])
+    return SchemaError(
+        "schema-locked",
+        f"The schema is locked and has no label {shown}.",
+        hint="tdvc schema label add, or tdvc schema unlock",
+        labels=list(unknown),
+    )
 
 
 def _held_already(directory: str, path: bytes) -> Refused:

@@ -23,11 +23,15 @@ class DirectoryRef:
         root: the table of its entries, staged edits included.
         paths: the table from file_id to path for the same state.
         commit: its last commit, None before the first.
+        schema: a schema of its own; None where it follows the repository's.
+        merge: the merge under way, whose conflicts may not all be resolved; None for none.
     """
 
     root: ObjectId
     paths: ObjectId
     commit: ObjectId | None = None
+    schema: ObjectId | None = None
+    merge: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class View:
     directories: Mapping[str, DirectoryRef]
     snapshots: Mapping[str, ObjectId] = field(default_factory=dict)
     retired: Mapping[str, ObjectId] = field(default_factory=dict)
+
+    def schema_of(self, directory: str) -> ObjectId:
+        """The schema that a directory goes by: its own, or the repository's."""
+        return self.directories[directory].schema or self.schema
 
     def encode(self) -> bytes:
         """The canonical bytes."""
@@ -101,15 +109,13 @@ class Operation:
 
 
 def _ref_fields(ref: DirectoryRef) -> dict[str, str]:
-    fields = {"paths": ref.paths.hex(), "root": ref.root.hex()}
-    if ref.commit is not None:
-        fields["commit"] = ref.commit.hex()
-    return fields
+    fields = {name: getattr(ref, name) for name in ("commit", "merge", "paths", "root", "schema")}
+    return {name: identity.hex() for name, identity in fields.items() if identity is not None}
 
 
 def _ref_from(fields: Mapping[str, str]) -> DirectoryRef:
-    commit = fields.get("commit")
-    return DirectoryRef(id_from(fields["root"]), id_from(fields["paths"]), id_from(commit) if commit else None)
+    optional = {name: id_from(fields[name]) for name in ("commit", "schema", "merge") if name in fields}
+    return DirectoryRef(id_from(fields["root"]), id_from(fields["paths"]), **optional)
 
 
 def read_view(objects: ReadableObjects, identity: ObjectId) -> View:
