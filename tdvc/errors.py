@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "schema-locked": "the schema is locked and does not know a label or option that comes in",
     "snapshot-exists": "a snapshot name can be given once only, and never again",
     "source-not-found": "a path given on the command line does not exist",
+    "unknown-operation": "no operation's id begins with these digits",
     "unknown-revision": "no directory, snapshot or commit goes by that name",
 }
 """What each error code means. Append only."""

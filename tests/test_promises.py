@@ -13,8 +13,9 @@ import xxhash
 from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate
 from tdvc.ops.checkout import checkout
-from tdvc.ops.committing import commit, log
+from tdvc.ops.committing import commit
 from tdvc.ops.diffing import diff
+from tdvc.ops.history import log
 from tdvc.ops.importing import import_
 from tdvc.ops.snapshots import snapshot, verify
 from tdvc.ops.status import folder_status, status

@@ -58,7 +58,7 @@ def text_lines(difference: Diff, *, stat: bool, totals: DiffTotals) -> Iterator[
         if stat:
             yield from _counted(change)
         else:
-            yield from (_INDENT + _instance_line(instance) for instance in change.instances)
+            yield from (_INDENT + instance_line(instance) for instance in change.instances)
     summary = totals_lines(totals)
     yield ""
     yield from summary or ["No differences."]
@@ -96,7 +96,8 @@ def _counted(change: FileChange) -> list[str]:
     return [f"{_INDENT}instances {' '.join(parts)}"] if parts else []
 
 
-def _instance_line(change: InstanceChange) -> str:
+def instance_line(change: InstanceChange) -> str:
+    """What became of an instance, on one line."""
     sign = paint(_SIGNS[change.kind], _COLOURS[change.kind])
     parts = [sign, _label(change), "  " + _kind(change)]
     details = "; ".join(_details(change))
@@ -160,7 +161,7 @@ def _json_files(difference: Iterable[FileChange], totals: DiffTotals) -> Iterato
             "other_file": change.other_file,
             "completeness": change.completeness,
             "properties": change.properties,
-            "instances": [_json_instance(instance) for instance in change.instances],
+            "instances": [json_instance(instance) for instance in change.instances],
         }
 
 
@@ -177,7 +178,8 @@ def _json_state(state: FileState | None) -> dict[str, Any] | None:
     }
 
 
-def _json_instance(change: InstanceChange) -> dict[str, Any]:
+def json_instance(change: InstanceChange) -> dict[str, Any]:
+    """What became of an instance, for JSON."""
     return {
         "instance_id": change.instance_id,
         "kind": change.kind,

@@ -1,4 +1,4 @@
-"""The history of a directory: commit, log, diff."""
+"""What changed: commit, diff."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdvc.cli.command import command, complete_revisions, directory_option, json
 from tdvc.names import printable
 
 if TYPE_CHECKING:
-    from tdvc.ops.committing import CommitResult, LogEntry
+    from tdvc.ops.committing import CommitResult
 
 _PATHS = "tdvc.paths"
 
@@ -34,27 +34,6 @@ def _commit_lines(result: CommitResult, message: str) -> Iterator[str]:
 
     yield f"{printable(result.directory)} {output.short_id(result.commit)}  {output.first_line(message)}"
     yield from (f"  {line}" for line in totals_lines(result.changed))
-
-
-@command("tdvc log", "tdvc log Pets~3 -n 10")
-@click.argument("revision", required=False, shell_complete=complete_revisions)
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="COUNT", help="Only the newest COUNT.")
-@json_option
-def log(revision: str | None, limit: int | None, as_json: bool) -> int:
-    """List the commits of a directory, newest first.
-
-    REVISION is a directory, a snapshot or a commit to start from; the current directory where it is left out.
-    tdvc show COMMIT prints the whole message.
-    """
-    from tdvc.ops.committing import log as verb
-
-    return output.report_each(verb(open_repository(), revision, limit=limit), _log_line, as_json)
-
-
-def _log_line(entry: LogEntry) -> str:
-    held = f"({output.plural(entry.counts.files, 'file')}, {output.plural(entry.counts.instances, 'instance')})"
-    who, when = printable(entry.author), output.moment(entry.time)
-    return f"{output.short_id(entry.commit)}  {when}  {who}  {output.first_line(entry.message)}  {held}"
 
 
 class _WithPaths(click.Command):

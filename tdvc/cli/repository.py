@@ -1,10 +1,10 @@
-"""The repository as a whole: init, status, operations, undo, redo."""
+"""The repository as a whole: init, status."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,6 @@ from tdvc.names import printable
 
 if TYPE_CHECKING:
     from tdvc.ops.status import FolderStatus, StatusResult
-    from tdvc.ops.undoing import OperationInfo, UndoResult
 
 
 @command("tdvc init", "tdvc init data --directory Pets")
@@ -105,49 +104,3 @@ def _folder_lines(seen: FolderStatus) -> Iterator[str]:
         yield "changed  instances.jsonl (the annotation)"
     if seen.clean:
         yield "Clean: the folder holds what was checked out."
-
-
-@command("tdvc operations", "tdvc operations -n 5")
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="COUNT", help="Only the newest COUNT.")
-@json_option
-def operations(limit: int | None, as_json: bool) -> int:
-    """List what was done, newest first.
-
-    A star marks where the repository stands: undo goes back from there.
-    """
-    from tdvc.ops.undoing import operations as verb
-
-    return output.report_each(verb(open_repository(), limit=limit), _operation_line, as_json)
-
-
-def _operation_line(operation: OperationInfo) -> str:
-    star = "*" if operation.shown else " "
-    who = printable(operation.author)
-    when = output.moment(operation.time)
-    return f"{star} {output.short_id(operation.operation)}  {when}  {who}  {output.first_line(operation.command)}"
-
-
-@command("tdvc undo")
-@json_option
-def undo(as_json: bool) -> int:
-    """Undo the last operation.
-
-    What it did to directories, annotations and commits is taken back, as a new operation. Undo again to go further
-    back; tdvc redo goes forward. Folders on disk are not touched.
-    """
-    from tdvc.ops.undoing import undo as verb
-
-    return _stepped("Undid", verb(open_repository()), as_json)
-
-
-@command("tdvc redo")
-@json_option
-def redo(as_json: bool) -> int:
-    """Do again what was undone last."""
-    from tdvc.ops.undoing import redo as verb
-
-    return _stepped("Did again", verb(open_repository()), as_json)
-
-
-def _stepped(verb: str, result: UndoResult | Any, as_json: bool) -> int:
-    return output.report(result, [f"{verb}: {output.first_line(result.command)}"], as_json)

@@ -1,18 +1,14 @@
-"""`commit` and `log`."""
+"""`commit`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from tdvc.errors import Refused, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.diffing import Diff, DiffTotals, last_commit_state
-from tdvc.repo.commit import Commit, first_parents
 from tdvc.repo.directory import Counts, Directory
 from tdvc.repo.repository import Repository
-from tdvc.repo.revision import at_commit
 
 MAX_MESSAGE_BYTES = 64 << 10
 
@@ -26,19 +22,6 @@ class CommitResult:
     counts: Counts
     changed: DiffTotals
     operation: ObjectId | None
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A commit in a log; ids in hexadecimal."""
-
-    commit: str
-    parents: tuple[str, ...]
-    directory: str
-    author: str
-    time: str
-    message: str
-    counts: Counts
 
 
 def commit(repository: Repository, message: str, directory: str | None = None) -> CommitResult:
@@ -78,28 +61,3 @@ def file_totals(difference: Diff) -> DiffTotals:
         if before is not None and after is not None and before.instances != after.instances:
             totals.annotated_files += 1
     return totals
-
-
-def log(repository: Repository, revision: str | None = None, *, limit: int | None = None) -> Iterator[LogEntry]:
-    """The commits of a directory, newest first, from a revision's commit on.
-
-    Raises:
-        NotFound: unknown-revision; a directory without a commit has an empty log.
-    """
-    view = repository.view
-    name = revision or view.current
-    start = view.directories[name].commit if name in view.directories else repository[name].commit
-    for identity, found in islice(first_parents(repository.objects, start), limit):
-        yield _log_entry(repository, identity, found)
-
-
-def _log_entry(repository: Repository, identity: ObjectId, found: Commit) -> LogEntry:
-    return LogEntry(
-        commit=identity.hex(),
-        parents=tuple(parent.hex() for parent in found.parents),
-        directory=found.directory,
-        author=found.author,
-        time=found.time,
-        message=found.message,
-        counts=at_commit(repository.objects, identity).counts,
-    )

@@ -1,4 +1,4 @@
-"""`operations`, `undo`, `redo`: the repository as a whole, one operation at a time.
+"""`operations`, `undo`, `redo`, `restore --operation`: the repository as a whole, one operation at a time.
 
 Undo publishes an older view as a new operation, so it can be undone itself, by `redo`. Where the repository "stands" is
 the operation whose view it shows; undo goes to the one before that. A snapshot whose creation is undone is not listed
@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tdvc.errors import Refused
-from tdvc.ids import Kind, ObjectId
+from tdvc.errors import NotFound, Refused
+from tdvc.ids import Kind, ObjectId, object_id
 from tdvc.repo import oplog
 from tdvc.repo.commit import utc_now
 from tdvc.repo.repository import Repository
-from tdvc.repo.transaction import restore_view
+from tdvc.repo.transaction import restore_views
 from tdvc.repo.view import Operation, View, read_operation, read_view
+
+MIN_DIGITS = 7
+"""Digits of an operation's id that are taken for one; fewer are a number of operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,17 @@ class OperationInfo:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """The command that was undone or done again, and the operation that did it."""
+    """What was undone or done again, and the operation that did it.
+
+    Attributes:
+        command: the last one, of several.
+        operation: the new operation.
+        commands: all of them, newest first; empty where it was one.
+    """
 
     command: str
     operation: ObjectId
+    commands: tuple[str, ...] = ()
 
 
 def operations(repository: Repository, *, limit: int | None = None) -> Iterator[OperationInfo]:
@@ -64,32 +74,113 @@ def operations(repository: Repository, *, limit: int | None = None) -> Iterator[
         )
 
 
-def undo(repository: Repository) -> UndoResult:
-    """Take the last operation back.
+def undo(repository: Repository, what: str | None = None) -> UndoResult:
+    """Take the last operation back, or several at once.
+
+    Each step back is an operation of its own, so that redo can go forward one by one; they are published together.
+
+    Args:
+        repository: the repository.
+        what: how many operations, or the id (or its first digits) of one that is taken back with all that followed.
 
     Raises:
         Refused: nothing-to-undo.
+        NotFound: unknown-operation.
         Conflict: changed-meanwhile.
     """
     head = repository.head()
-    last = read_operation(repository.objects, head)
-    undone = last.shows or head
-    parent = read_operation(repository.objects, undone).parent
-    if parent is None:
-        raise Refused("nothing-to-undo", "There is nothing to undo: this is the repository as it was created.")
-    before = read_operation(repository.objects, parent)
-    command = read_operation(repository.objects, undone).command
+    steps = _Steps(repository, head)
+    if what is None or (what.isdigit() and len(what) < MIN_DIGITS):
+        for _ in range(int(what or 1)):
+            steps.undo()
+    else:
+        target = find_operation(repository, what)
+        while steps.undo() != target:
+            pass
+    return steps.publish()
+
+
+class _Steps:
+    """Steps back that are prepared one on the other and published together."""
+
+    def __init__(self, repository: Repository, head: ObjectId) -> None:
+        self._repository = repository
+        self._head = self._last_id = head
+        self._last = read_operation(repository.objects, head)
+        self._operations: list[tuple[Operation, View]] = []
+        self._commands: list[str] = []
+
+    def undo(self) -> ObjectId:
+        """Prepare one more; returns the operation that it takes back."""
+        objects = self._repository.objects
+        undone = self._last.shows or self._last_id
+        operation = read_operation(objects, undone)
+        if operation.parent is None:
+            raise Refused("nothing-to-undo", "There is nothing to undo: this is the repository as it was created.")
+        before = read_operation(objects, operation.parent)
+        self._commands.append(operation.command)
+        view = _with_retired(read_view(objects, before.view), self._repository.view_of(self._head))
+        self._last = Operation(
+            view=object_id(Kind.VIEW, view.encode()),
+            parent=self._last_id,
+            command=f"undo {operation.command}",
+            author=self._repository.author,
+            time=utc_now(),
+            shows=before.shows or operation.parent,
+            undoes=undone,
+            earlier_undo=self._last_id if self._last.undoes is not None else self._last.earlier_undo,
+        )
+        self._last_id = object_id(Kind.OPERATION, self._last.encode())
+        self._operations.append((self._last, view))
+        return undone
+
+    def publish(self) -> UndoResult:
+        """Make the last one the head."""
+        if not self._operations:
+            raise Refused("nothing-to-undo", "No operation was to be taken back.")
+        identity = restore_views(self._repository, self._operations, self._head)
+        return UndoResult(self._commands[0], identity, tuple(self._commands))
+
+
+def restore_operation(repository: Repository, what: str) -> UndoResult:
+    """Bring the whole repository to how it was after an operation, as a new operation that undo takes back.
+
+    Raises:
+        NotFound: unknown-operation.
+        Conflict: changed-meanwhile.
+    """
+    head = repository.head()
+    target = read_operation(repository.objects, find_operation(repository, what))
+    view = _with_retired(read_view(repository.objects, target.view), repository.view_of(head))
     operation = Operation(
-        view=before.view,
+        view=object_id(Kind.VIEW, view.encode()),
         parent=head,
-        command=f"undo {command}",
+        command=f"restore --operation {what}",
         author=repository.author,
         time=utc_now(),
-        shows=before.shows or parent,
-        undoes=undone,
-        earlier_undo=head if last.undoes is not None else last.earlier_undo,
     )
-    return UndoResult(command, _publish(repository, operation, head))
+    return UndoResult(target.command, restore_views(repository, [(operation, view)], head))
+
+
+def find_operation(repository: Repository, digits: str) -> ObjectId:
+    """The operation whose id begins with some digits.
+
+    Raises:
+        NotFound: unknown-operation, where none does or several do.
+    """
+    if len(digits) >= MIN_DIGITS and not digits.strip("0123456789abcdef"):
+        objects = repository.objects
+        found = [i for i, _ in oplog.history(objects, repository.head()) if i.hex().startswith(digits)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound("unknown-operation", f"{len(found)} operations' ids start with {digits}.", operation=digits)
+    raise NotFound(
+        "unknown-operation",
+        f"There is no operation {digits!r}.",
+        hint=f"tdvc operations lists them; at least {MIN_DIGITS} digits of an id.",
+        operation=digits,
+    )
 
 
 def redo(repository: Repository) -> UndoResult:
@@ -106,8 +197,9 @@ def redo(repository: Repository) -> UndoResult:
     if last.undoes is None:
         raise Refused("nothing-to-redo", "There is nothing to redo: the last operation was not an undo.")
     undone = read_operation(repository.objects, last.undoes)
+    view = _with_retired(read_view(repository.objects, undone.view), repository.view_of(head))
     operation = Operation(
-        view=undone.view,
+        view=object_id(Kind.VIEW, view.encode()),
         parent=head,
         command=f"redo {undone.command}",
         author=repository.author,
@@ -115,14 +207,7 @@ def redo(repository: Repository) -> UndoResult:
         shows=last.undoes,
         earlier_undo=last.earlier_undo,
     )
-    return UndoResult(undone.command, _publish(repository, operation, head))
-
-
-def _publish(repository: Repository, operation: Operation, head: ObjectId) -> ObjectId:
-    view = _with_retired(read_view(repository.objects, operation.view), repository.view_of(head))
-    with repository.objects.writer() as writer:
-        view_id = writer.put(Kind.VIEW, view.encode())
-    return restore_view(repository, replace(operation, view=view_id), view, head)
+    return UndoResult(undone.command, restore_views(repository, [(operation, view)], head))
 
 
 def _with_retired(view: View, now: View) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,6 +103,36 @@ def first_parents(objects: ReadableObjects, start: ObjectId | None) -> Iterator[
         commit = read_commit(objects, identity)
         yield identity, commit
         identity = commit.parents[0] if commit.parents else None
+
+
+def ancestors(objects: ReadableObjects, start: ObjectId | None) -> Iterator[tuple[ObjectId, Commit]]:
+    """The commit `start` and all before it, merged ones too; newest first, none before a commit that follows on it.
+
+    Where clocks disagreed, a commit counts as no newer than the one by which it was reached.
+    """
+    if start is None:
+        return
+    waiting = [_Waiting(read_commit(objects, start), start, "")]
+    seen = {start}
+    while waiting:
+        item = heapq.heappop(waiting)
+        yield item.identity, item.commit
+        for parent in item.commit.parents:
+            if parent not in seen:
+                seen.add(parent)
+                heapq.heappush(waiting, _Waiting(read_commit(objects, parent), parent, item.counted_time))
+
+
+class _Waiting:
+    """A commit that was reached and not yielded; the newest is the smallest."""
+
+    def __init__(self, commit: Commit, identity: ObjectId, child_time: str) -> None:
+        self.commit = commit
+        self.identity = identity
+        self.counted_time = min(commit.time, child_time) if child_time else commit.time
+
+    def __lt__(self, other: _Waiting) -> bool:
+        return (self.counted_time, self.identity) > (other.counted_time, other.identity)
 
 
 def read_fields(objects: ReadableObjects, kind: Kind, identity: ObjectId) -> dict[str, Any]:

@@ -112,24 +112,26 @@ def _ancestor(objects: ObjectStore, view: View, name: str, steps: int) -> Object
 
 
 def _at_time(objects: ObjectStore, view: View, name: str, text: str) -> ObjectId:
-    moment = _parse_moment(text)
+    moment = parse_moment(text)
     for identity, commit in first_parents(objects, _last_commit(view, name)):
-        if _time_of(commit) <= moment:
+        if moment_of(commit) <= moment:
             return identity
     raise NotFound("unknown-revision", f"{name} has no commit as old as {text}.", revision=f"{name}@{{{text}}}")
 
 
-def _parse_moment(text: str) -> datetime:
+def parse_moment(text: str, *, end_of_day: bool = True) -> datetime:
+    """A date or time in UTC; a date alone means its end, or its beginning. Raises Usage (bad-usage)."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise Usage("bad-usage", f"{text!r} is not a date such as 2026-11-01 or 2026-11-01T12:30.") from error
-    if len(text) <= len("2026-11-01"):
+    if end_of_day and len(text) <= len("2026-11-01"):
         moment += timedelta(days=1, microseconds=-1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _time_of(commit: Commit) -> datetime:
+def moment_of(commit: Commit) -> datetime:
+    """When a commit was made."""
     moment = datetime.fromisoformat(commit.time)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

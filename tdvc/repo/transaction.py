@@ -563,15 +563,15 @@ def _held_already(directory: str, path: bytes) -> Refused:
     )
 
 
-def restore_view(repository: Repository, operation: Operation, view: View, base: ObjectId) -> ObjectId:
-    """Publish an operation whose view is an older one; refuses where the head moved meanwhile."""
+def restore_views(repository: Repository, operations: Sequence[tuple[Operation, View]], base: ObjectId) -> ObjectId:
+    """Publish operations whose views are older ones, the last as the head; refuses where the head moved meanwhile."""
     with repository.objects.writer() as writer:
-        identity = oplog.write(writer, view, operation)
+        identities = [oplog.write(writer, view, operation) for operation, view in operations]
         writer.publish()
         with repository.storage.lock(_LOCK_TIMEOUT_SECONDS):
             if repository.head() != base:
                 raise Conflict(
                     "changed-meanwhile", "Another command was published meanwhile.", hint="Run the command again."
                 )
-            oplog.move_head(repository.storage, oplog.heads(repository.storage), identity)
-    return identity
+            oplog.move_head(repository.storage, oplog.heads(repository.storage), identities[-1])
+    return identities[-1]

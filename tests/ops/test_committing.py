@@ -4,9 +4,10 @@ import pytest
 
 from tdvc.errors import NotFound, Refused, Usage
 from tdvc.ops.annotate import annotate, complete, relabel
-from tdvc.ops.committing import commit, log
+from tdvc.ops.committing import commit
 from tdvc.ops.diffing import diff
 from tdvc.ops.directories import rename_directory
+from tdvc.ops.history import log
 from tdvc.ops.snapshots import snapshot
 from tdvc.ops.transfer import mirror, remove
 from tdvc.repo.repository import Repository

@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from tdvc.errors import Refused
+from tdvc.errors import NotFound, Refused
+from tdvc.ids import ObjectId
 from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate, complete, relabel
-from tdvc.ops.committing import commit, log
+from tdvc.ops.committing import commit
 from tdvc.ops.directories import create_directory, list_directories, remove_directory, rename_directory, switch
+from tdvc.ops.history import log
 from tdvc.ops.importing import import_
+from tdvc.ops.restoring import reset, restore
 from tdvc.ops.snapshots import snapshot, snapshots
 from tdvc.ops.transfer import copy, mirror, move, remove
-from tdvc.ops.undoing import operations, redo, undo
+from tdvc.ops.undoing import operations, redo, restore_operation, undo
 from tdvc.repo.repository import Repository
-from tests.ops.build import box, fails, held, lines, operation_count, stock, unchanged, write_tree
+from tests.ops.build import box, fails, held, jpeg, lines, operation_count, stock, unchanged, write_tree
 
 
 @pytest.fixture
@@ -55,6 +58,8 @@ VERBS: dict[str, Callable[[Repository, object], object]] = {
     "directory create": lambda r, _: create_directory(r, "Empty"),
     "directory remove": lambda r, _: remove_directory(r, "Main"),
     "directory rename": lambda r, _: rename_directory(r, "Main", "Principal"),
+    "restore": lambda r, _: restore(r, "Main@"),
+    "reset": lambda r, _: reset(r),
     "switch": lambda r, _: switch(r, "Other"),
 }
 
@@ -231,3 +236,62 @@ def test_the_titles_of_operations_fit_on_one_line(pets: Repository) -> None:
     annotate(pets, lines({"op": "add", "path": "two\nlines.jpg", "instance": box("two\nlines")}), "Other")
     relabel(pets, "two\nlines", "a\nb", "Other")
     assert [item.command for item in operations(pets) if not item.command.isprintable()] == []
+
+
+def stocked(repository: Repository, *names: str) -> list[ObjectId]:
+    """One file and one operation each; returns the operations."""
+    made = []
+    for name in names:
+        stock(repository, "Main", {f"{name}.jpg": jpeg(name)})
+        made.append(repository.head())
+    return made
+
+
+def test_several_operations_are_undone_at_once_and_done_again_one_by_one(repository: Repository) -> None:
+    stocked(repository, "a", "b", "c")
+    result = undo(repository, "2")
+    assert sorted(held(repository, "Main")) == ["a.jpg"] and len(result.commands) == 2
+    redo(repository)
+    assert sorted(held(repository, "Main")) == ["a.jpg", "b.jpg"]
+    redo(repository)
+    assert sorted(held(repository, "Main")) == ["a.jpg", "b.jpg", "c.jpg"]
+    with fails(Refused, "nothing-to-redo"):
+        redo(repository)
+
+
+def test_several_steps_are_the_same_as_one_after_the_other(repository: Repository) -> None:
+    stocked(repository, "a", "b", "c", "d")
+    undo(repository, "2")
+    undo(repository)
+    assert sorted(held(repository, "Main")) == ["a.jpg"]
+    redo(repository)
+    undo(repository, "2")
+    assert sorted(held(repository, "Main")) == []
+
+
+def test_an_operation_is_undone_with_all_that_followed(repository: Repository) -> None:
+    _, second, _ = stocked(repository, "a", "b", "c")
+    undo(repository, second.hex()[:10])
+    assert sorted(held(repository, "Main")) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("what", ["0000000", "zzzzzzzz", "abc"])
+def test_an_operation_that_is_not_there_is_named(repository: Repository, what: str) -> None:
+    stocked(repository, "a")
+    with unchanged(repository), fails(NotFound, "unknown-operation"):
+        undo(repository, what)
+
+
+def test_undoing_more_than_there_is_changes_nothing(repository: Repository) -> None:
+    stocked(repository, "a")
+    for count, code in (("9", "nothing-to-undo"), ("0", "nothing-to-undo")):
+        with unchanged(repository), fails(Refused, code):
+            undo(repository, count)
+
+
+def test_the_repository_as_after_an_operation(repository: Repository) -> None:
+    first, _, _ = stocked(repository, "a", "b", "c")
+    restore_operation(repository, first.hex())
+    assert sorted(held(repository, "Main")) == ["a.jpg"]
+    undo(repository)
+    assert sorted(held(repository, "Main")) == ["a.jpg", "b.jpg", "c.jpg"]

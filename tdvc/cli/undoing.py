@@ -1,0 +1,139 @@
+"""Going back: operations, undo, redo, restore, reset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from tdvc.cli import output
+from tdvc.cli.command import (
+    command,
+    complete_revisions,
+    directory_option,
+    dry_run_option,
+    json_option,
+    open_repository,
+)
+from tdvc.names import printable
+
+if TYPE_CHECKING:
+    from tdvc.ops.restoring import RestoreResult
+    from tdvc.ops.undoing import OperationInfo, UndoResult
+
+_SHOWN_PATHS = 10
+
+
+@command("tdvc operations", "tdvc operations -n 5")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="COUNT", help="Only the newest COUNT.")
+@json_option
+def operations(limit: int | None, as_json: bool) -> int:
+    """List what was done, newest first.
+
+    A star marks where the repository stands: undo goes back from there.
+    """
+    from tdvc.ops.undoing import operations as verb
+
+    return output.report_each(verb(open_repository(), limit=limit), _operation_line, as_json)
+
+
+def _operation_line(operation: OperationInfo) -> str:
+    star = "*" if operation.shown else " "
+    who = printable(operation.author)
+    when = output.moment(operation.time)
+    return f"{star} {output.short_id(operation.operation)}  {when}  {who}  {output.first_line(operation.command)}"
+
+
+@command("tdvc undo", "tdvc undo 3", "tdvc undo 3f2a9c1d")
+@click.argument("what", required=False, metavar="[COUNT|OPERATION]")
+@json_option
+def undo(what: str | None, as_json: bool) -> int:
+    """Undo the last operations.
+
+    One, or COUNT of them, or OPERATION and all that followed it. What they did to directories, annotations and commits is taken back, as new operations. Undo again to go further
+    back; tdvc redo goes forward. Folders on disk are not touched.
+    """
+    from tdvc.ops.undoing import undo as verb
+
+    return _stepped("Undid", verb(open_repository(), what), as_json)
+
+
+@command("tdvc redo")
+@json_option
+def redo(as_json: bool) -> int:
+    """Do again what was undone last."""
+    from tdvc.ops.undoing import redo as verb
+
+    return _stepped("Did again", verb(open_repository()), as_json)
+
+
+def _stepped(verb: str, result: UndoResult, as_json: bool) -> int:
+    commands = result.commands or (result.command,)
+    return output.report(result, [f"{verb}: {output.first_line(command)}" for command in commands], as_json)
+
+
+@command("tdvc restore v1 night/a.jpg", "tdvc restore Pets~3 -d Pets", "tdvc restore --operation 3f2a9c1d")
+@click.argument("revision", required=False, shell_complete=complete_revisions)
+@click.argument("paths", nargs=-1)
+@click.option("--operation", metavar="OPERATION", help="Bring the whole repository to how it was after an operation.")
+@directory_option
+@dry_run_option
+@json_option
+def restore(
+    revision: str | None,
+    paths: tuple[str, ...],
+    operation: str | None,
+    directory: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Make files what they were in REVISION, as staged edits.
+
+    All files, or those that PATHS (paths, folders, globs) mean. A mirrored file changes in every directory. With
+    --operation every directory, commit and snapshot is brought back, as after a number of undos.
+    """
+    if operation is not None:
+        if revision is not None or directory is not None or dry_run:
+            raise click.UsageError("--operation restores everything and takes no revision, directory or dry run.")
+        from tdvc.ops.undoing import restore_operation
+
+        return _stepped("The repository is as after", restore_operation(open_repository(), operation), as_json)
+    if revision is None:
+        raise click.UsageError("Missing argument 'REVISION'.")
+    from tdvc.ops.restoring import restore as verb
+
+    result = verb(open_repository(), revision, paths, directory, dry_run=dry_run)
+    return output.report(result, _restored_lines(result, dry_run), as_json)
+
+
+@command("tdvc reset", "tdvc reset Pets~2 -d Pets", "tdvc reset Pets~1 --keep")
+@click.argument("revision", required=False, shell_complete=complete_revisions)
+@click.option("--keep", is_flag=True, help="Leave the staged state as it is; only the last commit is another one.")
+@directory_option
+@dry_run_option
+@json_option
+def reset(revision: str | None, keep: bool, directory: str | None, dry_run: bool, as_json: bool) -> int:
+    """Drop staged edits, or go back to an earlier commit.
+
+    Without REVISION what is staged becomes the last commit's state. With one, that commit becomes the directory's last.
+    Commits after it are not lost: tdvc undo brings them back.
+    """
+    from tdvc.ops.restoring import reset as verb
+
+    result = verb(open_repository(), revision, directory, keep=keep, dry_run=dry_run)
+    return output.report(result, _restored_lines(result, dry_run), as_json)
+
+
+def _restored_lines(result: RestoreResult, dry_run: bool) -> Iterator[str]:
+    for word, paths in (("restored", result.restored), ("removed", result.removed)):
+        yield from (f"{word:8}  {printable(path)}" for path in paths[:_SHOWN_PATHS])
+        if (more := len(paths) - _SHOWN_PATHS) > 0:
+            yield f"… and {output.plural(more, 'more file', 'more files')} {word}"
+    name = printable(result.directory)
+    if result.commit is not None:
+        yield f"{name}: the last commit is {output.short_id(result.commit)}" + (" (dry run)" if dry_run else "")
+    elif result.restored or result.removed:
+        yield f"{name} is staged as in {printable(result.revision)}" + (" (dry run)" if dry_run else "")
+    if result.operation is None and not dry_run:
+        yield "Nothing changed."
