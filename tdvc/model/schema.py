@@ -32,7 +32,23 @@ ATTRIBUTE_KINDS = (
     "text",
     "time",
 )
+CHOICES = ("multiple_select", "radio", "select")
+"""The kinds whose answers are among options."""
 POLICIES = ("default", "allowed", "denied")
+
+
+class MisplacedError(ValueError):
+    """Something in a schema that can't be there.
+
+    Attributes:
+        place: where, such as `labels.dog.types`.
+        problem: what is wrong, as the end of a sentence about the place.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place} {problem}" if place else problem)
+        self.place = place
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +195,24 @@ class Schema:
         added = {key: Label(key, key, first + position) for position, key in enumerate(new)}
         return replace(self, labels={**self.labels, **added})
 
+    def key_of(self, text: str) -> str | None:
+        """The key of the label that a text means: its key, else its name, else an alias; None where nothing fits."""
+        return text if text in self.labels else self.synonyms().get(text)
+
+    def synonyms(self) -> dict[str, str]:
+        """Every name and alias of a label that is not a key itself, with the label's key; names come first."""
+        found: dict[str, str] = {}
+        for label in self.in_order():
+            found.setdefault(label.name, label.key)
+        for label in self.in_order():
+            for alias in label.aliases:
+                found.setdefault(alias, label.key)
+        return {text: key for text, key in found.items() if text and text not in self.labels}
+
+    def names(self) -> dict[str, str]:
+        """Key to name, of the labels that are called something else than their key."""
+        return {key: label.name for key, label in self.labels.items() if label.name not in ("", key)}
+
     def next_index(self) -> int:
         """The index that the next new label gets."""
         return 1 + max((label.index for label in self.labels.values()), default=-1)
@@ -206,16 +240,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
-        return [_option_fields(item) if isinstance(item, Option) else plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, Option):
+        wanted = {"key": value.key, "name": value.name, "attributes": list(value.attributes)}
+        return {name: item for name, item in wanted.items() if item}
     if isinstance(value, Schema | Label | Attribute | Template):
         found = {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "key"}
         return {f.name: found[f.name] for f in fields(value) if f.name in found and not _is_usual(f, value)}
     return value
-
-
-def _option_fields(option: Option) -> dict[str, Any]:
-    wanted = {"key": option.key, "name": option.name, "attributes": list(option.attributes)}
-    return {name: value for name, value in wanted.items() if value}
 
 
 def _is_usual(which: Any, owner: Any) -> bool:
@@ -234,12 +266,12 @@ def decode_schema(content: bytes) -> Schema:
 
 
 def schema_from(given: Mapping[str, Any]) -> Schema:
-    """A schema from JSON-like values. Raises ValueError, which says what is wrong where."""
+    """A schema from JSON-like values. Raises MisplacedError."""
     allowed = {f.name for f in fields(Schema)} | {"version"}
     if unknown := sorted(set(given) - allowed):
-        raise ValueError(f"unknown field {unknown[0]!r}")
+        raise MisplacedError("", f"unknown field {unknown[0]!r}")
     if _integer(given.get("version", 1), "version") != 1:
-        raise ValueError(f"version {given['version']} of the schema's format is not known")
+        raise MisplacedError("version", f"{given['version']} of the schema's format is not known")
     return Schema(
         labels=_entries(Label, given.get("labels", {}), "labels"),
         attributes=_entries(Attribute, given.get("attributes", {}), "attributes"),
@@ -252,19 +284,19 @@ def schema_from(given: Mapping[str, Any]) -> Schema:
 
 def _entries(kind: type[Definition], given: Any, place: str) -> dict[str, Definition]:
     if not isinstance(given, Mapping):
-        raise ValueError(f"{place} must be an object")
+        raise MisplacedError(place, "must be an object")
     return {_text(key, place): _entry(kind, key, item, f"{place}.{key}") for key, item in given.items()}
 
 
 def _entry(kind: type[Definition], key: str, given: Any, place: str) -> Definition:
     if not isinstance(given, Mapping):
-        raise ValueError(f"{place} must be an object")
+        raise MisplacedError(place, "must be an object")
     known = {f.name: f for f in fields(kind) if f.name != "key"}
     if unknown := sorted(set(given) - known.keys()):
-        raise ValueError(f"{place} has an unknown field {unknown[0]!r}")
+        raise MisplacedError(place, f"has an unknown field {unknown[0]!r}")
     needed = [name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in given]:
-        raise ValueError(f"{place} lacks the field {missing[0]!r}")
+        raise MisplacedError(place, f"lacks the field {missing[0]!r}")
     return kind(key=key, **{name: _value(name, item, f"{place}.{name}") for name, item in given.items()})
 
 
@@ -275,7 +307,7 @@ def _value(name: str, given: Any, place: str) -> Any:
         return _truth(given, place)
     if name in ("minimum", "maximum", "step"):
         if isinstance(given, bool) or not isinstance(given, Number | int | float):
-            raise ValueError(f"{place} must be a number")
+            raise MisplacedError(place, "must be a number")
         return Number(numbers.spell(given).decode())
     if name in ("aliases", "attributes", "points", "when"):
         return _texts(given, place)
@@ -287,16 +319,26 @@ def _value(name: str, given: Any, place: str) -> Any:
         return _policies(given, place)
     if name == "formats":
         if not isinstance(given, Mapping) or not all(isinstance(said, Mapping) for said in given.values()):
-            raise ValueError(f"{place} must be an object of objects")
-        return given
-    return given if name in ("default", "geometry") else _text(given, place)
+            raise MisplacedError(place, "must be an object of objects")
+        return _as_read(given)
+    return _as_read(given) if name in ("default", "geometry") else _text(given, place)
+
+
+def _as_read(value: Any) -> Any:
+    """JSON with every number as `Number`, as it is when it comes from the store."""
+    if isinstance(value, Mapping):
+        return {key: _as_read(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_read(item) for item in value]
+    plain_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Number(numbers.spell(value).decode()) if plain_number else value
 
 
 def _option(given: Any, place: str) -> Option:
     if isinstance(given, str):
         return Option(_text(given, place))
     if not isinstance(given, Mapping) or "key" not in given or set(given) - {"key", "name", "attributes"}:
-        raise ValueError(f"{place} must be a key, or an object with key, name and attributes")
+        raise MisplacedError(place, "must be a key, or an object with key, name and attributes")
     return Option(
         _text(given["key"], place), _text(given.get("name", ""), place), _texts(given.get("attributes", []), place)
     )
@@ -304,13 +346,13 @@ def _option(given: Any, place: str) -> Option:
 
 def _policies(given: Any, place: str) -> dict[str, str]:
     if not isinstance(given, Mapping) or any(policy not in POLICIES for policy in given.values()):
-        raise ValueError(f"{place} must give each spatial type one of {', '.join(POLICIES)}")
+        raise MisplacedError(place, f"must give each spatial type one of {', '.join(POLICIES)}")
     return {_text(name, place): str(policy) for name, policy in given.items()}
 
 
 def _list(given: Any, place: str) -> Sequence[Any]:
     if not isinstance(given, list | tuple):
-        raise ValueError(f"{place} must be a list")
+        raise MisplacedError(place, "must be a list")
     return given
 
 
@@ -320,13 +362,13 @@ def _texts(given: Any, place: str) -> tuple[str, ...]:
 
 def _text(given: Any, place: str) -> str:
     if not isinstance(given, str) or isinstance(given, Number):
-        raise ValueError(f"{place} must be text")
+        raise MisplacedError(place, "must be text")
     return given
 
 
 def _truth(given: Any, place: str) -> bool:
     if not isinstance(given, bool):
-        raise ValueError(f"{place} must be true or false")
+        raise MisplacedError(place, "must be true or false")
     return given
 
 
@@ -334,14 +376,14 @@ def _integer(given: Any, place: str) -> int:
     try:
         value = int(given)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{place} must be a whole number") from error
+        raise MisplacedError(place, "must be a whole number") from error
     if isinstance(given, bool) or (value != given and str(value) != str(given)):
-        raise ValueError(f"{place} must be a whole number")
+        raise MisplacedError(place, "must be a whole number")
     return value
 
 
 def _pair(given: Any, place: str) -> tuple[int, int]:
     pair = [_integer(item, place) for item in _list(given, place)]
     if len(pair) != 2:
-        raise ValueError(f"{place} must be pairs of positions")
+        raise MisplacedError(place, "must be pairs of positions")
     return pair[0], pair[1]

@@ -20,15 +20,19 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from tdvc.errors import Conflict, NotFound, Refused, SchemaError
 from tdvc.ids import NO_ID, FileId, Kind, ObjectId, file_ids
 from tdvc.model.records import Instance, encode_set, revise
 from tdvc.model.schema import Schema
 from tdvc.names import check_name, check_path
+from tdvc.objects.store import Pressed
 from tdvc.repo import oplog
 from tdvc.repo.commit import Commit, Snapshot, utc_now
 from tdvc.repo.directory import File, read_instances, read_schema
 from tdvc.repo.entry import FILES, PATHS, FileState, state_of
+from tdvc.repo.tidying import tidy
 from tdvc.repo.view import DirectoryRef, Operation, View
 from tdvc.tables.edit import edit, empty
 from tdvc.tables.page import Row
@@ -39,6 +43,14 @@ if TYPE_CHECKING:
 
 _LOCK_TIMEOUT_SECONDS = 30.0
 _SHOWN_COLLISIONS = 5
+
+
+class EncodedSet(msgspec.Struct, frozen=True):
+    """An instance set ready to be stored; `pressed` is None where it is empty."""
+
+    pressed: Pressed | None
+    count: int
+    labels: frozenset[str]
 
 
 class Transaction:
@@ -55,7 +67,7 @@ class Transaction:
     def __init__(self, repository: Repository, command: str) -> None:
         self._repository = repository
         self._command = command
-        self._base = repository.head()
+        self._base = repository.moment()
         self.view = repository.view_of(self._base)
         self.writer = repository.objects.writer()
         self.operation: ObjectId | None = None
@@ -71,6 +83,7 @@ class Transaction:
         self._closing: dict[str, Commit] = {}
         self._merges: dict[str, ObjectId | None] = {}
         self._schemas: dict[str | None, ObjectId | None] = {}
+        self._held: set[str] = set()
         self._snapshots: dict[str, ObjectId] = {}
         self._current: str | None = None
         self._discarded = False
@@ -110,6 +123,10 @@ class Transaction:
     def living(self, identities: Iterable[FileId]) -> set[FileId]:
         """Those files that some directory holds."""
         return self._in_use(list(identities))
+
+    def living_states(self, identities: Iterable[FileId]) -> dict[FileId, FileState]:
+        """The states of those files that some directory holds."""
+        return self._living_states(self.view, identities)
 
     def put(self, directory: str, path: str, state: FileState) -> None:
         """A new file at a path; a file that was there goes out."""
@@ -175,11 +192,21 @@ class Transaction:
 
     def write_instances(self, instances: Iterable[Instance]) -> tuple[ObjectId, int]:
         """Store an instance set; returns its id and how many are in it. Their labels are learned."""
+        return self.write_encoded(self.encode_instances(instances))
+
+    def encode_instances(self, instances: Iterable[Instance]) -> EncodedSet:
+        """An instance set for `write_encoded`. Nothing is noted yet, so a worker process can do it."""
         instances = list(instances)
-        if not instances:
+        labels = frozenset([instance.label for instance in instances])
+        pressed = self.writer.press(Kind.INSTANCES, encode_set(instances)) if instances else None
+        return EncodedSet(pressed, len(instances), labels)
+
+    def write_encoded(self, encoded: EncodedSet) -> tuple[ObjectId, int]:
+        """Store an instance set; returns its id and how many are in it. Their labels are learned."""
+        self._labels.update(encoded.labels)
+        if encoded.pressed is None:
             return NO_ID, 0
-        self._labels.update(instance.label for instance in instances)
-        return self.writer.put(Kind.INSTANCES, encode_set(instances)), len(instances)
+        return self.writer.put_pressed(Kind.INSTANCES, encoded.pressed), encoded.count
 
     # notes about refs
 
@@ -229,9 +256,10 @@ class Transaction:
         """Labels that the schema is to know, in their order, with what a format says of each."""
         self._classes.append((format_name, classes))
 
-    def schema_id(self) -> ObjectId:
-        """The schema with everything learned so far."""
-        return self._learned(self.view.schema)
+    def schema_id(self, directory: str) -> ObjectId:
+        """The schema that a directory goes by, with everything learned so far."""
+        ref = self.view.directories.get(directory)
+        return self._learned((ref and ref.schema) or self.view.schema)
 
     def set_schema(self, schema: Schema, directory: str | None = None) -> ObjectId:
         """What labels mean from now on: in a directory that gets a schema of its own, or for None in all others."""
@@ -242,6 +270,10 @@ class Transaction:
     def follow_schema(self, directory: str) -> None:
         """A directory with a schema of its own goes by the repository's again."""
         self._schemas[directory] = None
+
+    def hold(self, names: Iterable[str]) -> None:
+        """These notes follow from everything that directories hold: none of them may change before publishing."""
+        self._held.update(names)
 
     def commit(self, name: str, message: str, merged: Sequence[ObjectId] = ()) -> ObjectId:
         """A commit of the directory's staged state as it was when this transaction began.
@@ -301,6 +333,12 @@ class Transaction:
 
     # publishing
 
+    def preview(self, name: str) -> DirectoryRef:
+        """What a directory would become. What it names can be read from now on, whether it is published or not."""
+        ref = self._apply(self.view).directories[name]
+        self.writer.publish()
+        return ref
+
     def discard(self) -> None:
         """Forget every note, so that publishing does nothing."""
         self.writer.discard()
@@ -329,10 +367,13 @@ class Transaction:
             if head != self._base:
                 now = self._repository.view_of(head)
                 self._refuse_collisions(now)
+                self._refuse_swept()
                 operation = self._write_operation(self._apply(now), head)
                 self.writer.publish()
             oplog.move_head(storage, oplog.heads(storage), operation)
         self.operation = operation
+        self._repository.move_on(operation)
+        tidy(self._repository)
         return operation
 
     def _write_operation(self, view: View, parent: ObjectId) -> ObjectId:
@@ -373,7 +414,7 @@ class Transaction:
         for name, source in self._clones.items():
             if source not in view.directories:
                 raise NotFound("directory-not-found", f"There is no directory named {source!r}.", name=source)
-            directories[name] = replace(view.directories[source], commit=None)
+            directories[name] = replace(view.directories[source], commit=None, merge=None)
         changes = self._row_changes(view, directories)
         for name, (rows, paths) in changes.items():
             ref = directories[name]
@@ -383,10 +424,7 @@ class Transaction:
                 root=edit(self.writer, FILES, ref.root, rows),
                 paths=edit(self.writer, PATHS, ref.paths, paths),
             )
-        schema = self._learned(self._schemas.get(None) or view.schema)
-        for name, ref in directories.items():
-            own = self._schemas.get(name, ref.schema)
-            directories[name] = replace(ref, schema=self._learned(own) if own and name in changes else own)
+        schema = self._schemas_learn(view, directories, changes)
         self._settle(directories, schema)
         return replace(
             view,
@@ -395,6 +433,19 @@ class Transaction:
             directories=directories,
             snapshots={**view.snapshots, **self._snapshots},
         )
+
+    def _schemas_learn(self, view: View, directories: dict[str, DirectoryRef], changed: Iterable[str]) -> ObjectId:
+        """Note in the refs the schemas of their own, with what they learn; returns the repository's.
+
+        A schema learns where a directory that goes by it changes.
+        """
+        changed = set(changed)
+        own = {name: self._schemas.get(name, ref.schema) for name, ref in directories.items()}
+        for name, identity in own.items():
+            learned = self._learned(identity) if identity and name in changed else identity
+            directories[name] = replace(directories[name], schema=learned)
+        schema = self._schemas.get(None) or view.schema
+        return self._learned(schema) if not changed or None in map(own.get, changed) else schema
 
     def _settle(self, directories: dict[str, DirectoryRef], schema: ObjectId) -> None:
         """Note in the refs which merges are under way, and the commits."""
@@ -492,6 +543,15 @@ class Transaction:
                 directory=name,
             )
 
+    def _refuse_swept(self) -> None:
+        """Raise Conflict where a sweep meanwhile took something that these notes rely on."""
+        if self.writer.missing():
+            raise Conflict(
+                "changed-meanwhile",
+                "A garbage collection took objects meanwhile that this command relied on. Nothing was changed.",
+                hint="Run the command again.",
+            )
+
     def _refuse_collisions(self, now: View) -> None:
         """Raise Conflict where `now` differs from the view of these notes in anything they touch."""
         collisions = self._ref_collisions(now)
@@ -528,6 +588,7 @@ class Transaction:
             same = after is not None and (before.commit, before.merge) == (after.commit, after.merge)
             if not same or (name in self._closing and (after is None or before.root != after.root)):
                 collisions.append(name)
+        collisions += [name for name in self._held if self.view.directories[name] != now.directories.get(name)]
         if None in self._schemas and self.view.schema != now.schema:
             collisions.append("the schema")
         for name in self.view.directories:
@@ -549,7 +610,7 @@ def _locked_out(unknown: Sequence[str]) -> SchemaError:
     return SchemaError(
         "schema-locked",
         f"The schema is locked and has no label {shown}.",
-        hint="tdvc schema label add, or tdvc schema unlock",
+        hint="tdvc schema add LABEL, or tdvc schema unlock",
         labels=list(unknown),
     )
 
@@ -574,4 +635,5 @@ def restore_views(repository: Repository, operations: Sequence[tuple[Operation, 
                     "changed-meanwhile", "Another command was published meanwhile.", hint="Run the command again."
                 )
             oplog.move_head(repository.storage, oplog.heads(repository.storage), identities[-1])
+    repository.move_on(identities[-1])
     return identities[-1]
