@@ -1,13 +1,13 @@
 """What a place for bytes must offer, and the simplest such place: memory.
 
-Ten small methods. A name is `folder/file`; content is immutable once it is visible, except under `cache/`. A store
+A dozen small methods. A name is `folder/file`; content is immutable once it is visible, except under `cache/`. A store
 promises that `publish`, `create` and `remove` are durable when they return, in the order they were called.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from tdvc.errors import StorageFailure
@@ -41,6 +41,9 @@ class Storage(Protocol):
     def read_range(self, name: str, start: int, length: int) -> bytes:
         """Up to `length` bytes from `start`. Raises FileNotFoundError."""
 
+    def mapped(self, name: str) -> memoryview:
+        """The whole content, mapped into memory where the place can. Raises FileNotFoundError."""
+
     def size(self, name: str) -> int:
         """Length in bytes. Raises FileNotFoundError."""
 
@@ -53,8 +56,20 @@ class Storage(Protocol):
     def create(self, name: str, content: bytes = b"") -> None:
         """A small file, durable and visible at once. Raises FileExistsError."""
 
+    def replace(self, name: str, content: bytes) -> None:
+        """A small file, durable and visible at once, in place of what had the name. Not for objects."""
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Make names last that are visible already, whoever gave them: before something new relies on them."""
+
     def remove(self, name: str) -> None:
         """Take a name away; nothing happens where it is gone already."""
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Take names away, durable when it returns but in any order."""
+
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Give files other names, durable when it returns but in any order; one that is gone is passed over."""
 
     def replace_cache(self, name: str, content: bytes) -> None:
         """Write a file under `cache/`: whole or not at all, but not durable, for it can be made again."""
@@ -83,6 +98,10 @@ class MemoryStorage:
         """See `Storage`."""
         return self.read(name)[start : start + length]
 
+    def mapped(self, name: str) -> memoryview:
+        """See `Storage`."""
+        return memoryview(self.read(name))
+
     def size(self, name: str) -> int:
         """See `Storage`."""
         return len(self.read(name))
@@ -103,9 +122,28 @@ class MemoryStorage:
             raise FileExistsError(name)
         self.files[name] = content
 
+    def replace(self, name: str, content: bytes) -> None:
+        """See `Storage`."""
+        self.files[name] = content
+
+    def settle(self, names: Iterable[str]) -> None:
+        """See `Storage`."""
+        del names
+
     def remove(self, name: str) -> None:
         """See `Storage`."""
         self.files.pop(name, None)
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """See `Storage`."""
+        for name in names:
+            self.remove(name)
+
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
+        """See `Storage`."""
+        for old, new in moves:
+            if old in self.files:
+                self.files[new] = self.files.pop(old)
 
     def replace_cache(self, name: str, content: bytes) -> None:
         """See `Storage`."""

@@ -27,6 +27,7 @@ _OPEN_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOC
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,60}").fullmatch
+_TEMPORARY_NAME = re.compile(r"\.tdvc-[0-9a-f]{12}")
 _ATTEMPTS = 3
 _CHUNK_BYTES = 1 << 20
 
@@ -205,6 +206,11 @@ def _found(path: str, status: os.stat_result) -> Found:
     return tuple.__new__(Found, fields)  # half the time of Found(...), which counts for a hundred thousand files
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file goes by a name that `FolderWriter` gives until it is whole."""
+    return _TEMPORARY_NAME.fullmatch(name) is not None
+
+
 class FolderWriter:
     """Writes files below one folder.
 
@@ -290,8 +296,9 @@ class FolderWriter:
             try:
                 try:
                     for piece in pieces:
-                        if os.write(descriptor, piece) != len(piece):
-                            raise OSError(28, os.strerror(28))
+                        rest = memoryview(piece)
+                        while rest:
+                            rest = rest[os.write(descriptor, rest) :]
                     status = os.fstat(descriptor)
                 finally:
                     os.close(descriptor)
@@ -302,6 +309,14 @@ class FolderWriter:
                 os.unlink(temporary, dir_fd=at)
                 raise
         return _found(path, status)
+
+    def sweep(self, folder: str) -> None:
+        """Remove from one folder what a writer left behind that was killed before it renamed a file."""
+        with explained(f"{self.root}/{folder}"), contextlib.suppress(FileNotFoundError):
+            at = self._enter(folder, make=False)
+            for name in os.listdir(at):
+                if is_temporary(name):
+                    os.unlink(name, dir_fd=at)
 
     def link(self, path: str, source: str, *, reflink: bool) -> Found:
         """Put a hard link or a copy-on-write clone of the file `source` at a path where nothing is.

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import secrets
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -132,6 +133,16 @@ class LocalStorage:
         with contextlib.suppress(OSError, AttributeError, TypeError):
             self.close()
 
+    def mapped(self, name: str) -> memoryview:
+        """See `Storage`. Nobody writes to a visible file, so what is mapped stays as it is."""
+        with explained(name):
+            descriptor = os.open(self._path(name), _READ | _NO_LINK)
+            try:
+                size = os.fstat(descriptor).st_size
+                return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) if size else b"")
+            finally:
+                os.close(descriptor)
+
     def size(self, name: str) -> int:
         """See `Storage`."""
         with explained(name):
@@ -172,6 +183,16 @@ class LocalStorage:
             upload.discard()
             raise
 
+    def replace(self, name: str, content: bytes) -> None:
+        """See `Storage`."""
+        upload = self.upload()
+        try:
+            upload.write([content])
+            upload.publish(name)
+        except BaseException:
+            upload.discard()
+            raise
+
     @contextlib.contextmanager
     def _taken_back(self, name: str) -> Iterator[None]:
         """A name that could not be made durable goes again, so that what is said to have failed is not visible."""
@@ -184,10 +205,32 @@ class LocalStorage:
 
     def remove(self, name: str) -> None:
         """See `Storage`."""
-        self._forget(name)
-        with explained(name), contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path(name))
-            self._sync_folder(os.path.dirname(name))
+        self.remove_all([name])
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """See `Storage`."""
+        folders = set()
+        for name in names:
+            self._forget(name)
+            with explained(name), contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(name))
+                folders.add(os.path.dirname(name))
+        for folder in sorted(folders):
+            self._sync_folder(folder)
+
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> None:
+        """See `Storage`. The new names are synced first: a file that has both for a moment is never lost."""
+        old_folders, new_folders = set(), set()
+        for old, new in moves:
+            self._forget(old)
+            self._forget(new)
+            self._ensure_folder(os.path.dirname(new))
+            with explained(old), contextlib.suppress(FileNotFoundError):
+                os.replace(self._path(old), self._path(new))
+                old_folders.add(os.path.dirname(old))
+                new_folders.add(os.path.dirname(new))
+        for folder in [*sorted(new_folders), *sorted(old_folders - new_folders)]:
+            self._sync_folder(folder)
 
     def replace_cache(self, name: str, content: bytes) -> None:
         """See `Storage`. A cache that can't be written is no reason to fail."""
@@ -201,26 +244,34 @@ class LocalStorage:
                 upload.discard()
                 raise
 
+    def settle(self, names: Iterable[str]) -> None:
+        """See `Storage`. The bytes last already, for they were synced before the name was given."""
+        folders = {os.path.dirname(name) for name in names}
+        for folder in sorted(folders | {os.path.dirname(folder) for folder in folders}):
+            self._sync_folder(folder)
+
     def _ensure_folder(self, folder: str) -> None:
+        """Make a folder where it is missing.
+
+        One that is found may be of a process that died before it synced the name. That of a folder right below the root
+        lasts at the latest when the next name there does; a deeper one is synced again.
+        """
         if folder in self._folders or not folder:
             return
+        above = os.path.dirname(folder)
         with explained(folder):
-            if not os.path.isdir(self._path(folder)):
-                self._ensure_folder(os.path.dirname(folder))
+            found = os.path.isdir(self._path(folder))
+            if not found:
+                self._ensure_folder(above)
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(self._path(folder), 0o777)
-                self._sync_folder(os.path.dirname(folder))
+        if above or not found:
+            self._sync_folder(above)
         self._folders.add(folder)
 
     def _sync_folder(self, folder: str) -> None:
-        if not self.durable or os.name == "nt":
-            return
-        with explained(folder or self.root):
-            descriptor = os.open(self._path(folder), _READ)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self.durable:
+            sync_folder(self._path(folder) if folder else self.root)
 
     # the lock
 
@@ -268,6 +319,33 @@ class LocalStorage:
                 pid = rest.partition(".")[0]
                 if host == _HOST and pid.isdigit() and not _alive(int(pid)):
                     os.unlink(self._path(f"tmp/{name}"))
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder last."""
+    if os.name == "nt":
+        return
+    with explained(path):
+        descriptor = os.open(path, _READ)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def make_folder(path: str, *, durable: bool = True) -> None:
+    """Make a folder, and those above it that are missing; their names last when it returns.
+
+    The name of the folder itself is synced where it was there before too: who made it may have died before doing so.
+    """
+    above = os.path.dirname(path)
+    with explained(path):
+        if not os.path.isdir(above):
+            make_folder(above, durable=durable)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+    if durable:
+        sync_folder(above)
 
 
 _HOST = f"{zlib.crc32((os.uname().nodename if hasattr(os, 'uname') else '').encode()):08x}"

@@ -139,6 +139,24 @@ def test_remove_takes_a_name_away_and_is_content_where_it_is_gone(storage: Stora
         storage.read_range("packs/one", 0, 1)
 
 
+def test_replace_puts_a_file_in_place_of_another(storage: Storage) -> None:
+    storage.replace("config.toml", b"a long first version")
+    storage.replace("config.toml", b"second")
+    assert storage.read("config.toml") == b"second"
+    assert storage.names("tmp") == []
+
+
+def test_what_is_mapped_stays_as_it_was(storage: Storage) -> None:
+    storage.replace_cache("cache/columns/a", b"first")
+    mapped = storage.mapped("cache/columns/a")
+    storage.replace_cache("cache/columns/a", b"another")
+    assert (bytes(mapped), bytes(storage.mapped("cache/columns/a"))) == (b"first", b"another")
+    storage.replace_cache("cache/columns/empty", b"")
+    assert bytes(storage.mapped("cache/columns/empty")) == b""
+    with pytest.raises(FileNotFoundError):
+        storage.mapped("cache/columns/none")
+
+
 def test_a_cache_file_is_replaced_whole(storage: Storage) -> None:
     storage.replace_cache("cache/stat/a", b"a long first version")
     storage.replace_cache("cache/stat/a", b"second")

@@ -9,6 +9,7 @@ same work is done in place.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import signal
@@ -105,6 +106,7 @@ def _serve(
     work: Callable[[Any, int], Any], batches: Sequence[Any], first_slot: int, results: int, releases: int
 ) -> None:
     """The life of a child; it never returns."""
+    gc.disable()  # looking for garbage among what the parent has would copy every page of it
     try:
         for turn, batch in enumerate(batches):
             if turn >= SLOTS and not os.read(releases, 1):
