@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
@@ -13,10 +14,14 @@ from tdvc.ids import Kind, ObjectId, file_ids
 from tdvc.model.records import make_instance
 from tdvc.objects.pack import PackReader
 from tdvc.objects.store import ObjectStore
+from tdvc.ops.applying import apply
 from tdvc.ops.committing import commit
 from tdvc.ops.diffing import diff
+from tdvc.ops.merging import merge
+from tdvc.ops.patching import patch_lines
+from tdvc.ops.restoring import reset
 from tdvc.ops.status import status
-from tdvc.ops.transfer import mirror
+from tdvc.ops.transfer import copy, mirror
 from tdvc.repo.entry import FileState
 from tdvc.repo.repository import Repository
 from tdvc.storage.base import MemoryStorage
@@ -239,6 +244,35 @@ def test_a_diff_of_one_change_reads_what_changed_only(storage, cost_of) -> None:
     assert cost.packs == 0
 
 
+def test_a_merge_of_two_branches_reads_what_changed_only(storage, cost_of) -> None:
+    repository = Repository(storage, author="Ada")
+    commit(repository, "first")
+    label_one(repository, "folder-4/010000.jpg")
+    branch = commit(repository, "their branch").commit
+    reset(repository, "Main~1", "Main")
+    label_one(repository, "folder-2/010005.jpg")
+    commit(repository, "our branch")
+    cost = cost_of(lambda repository: merge(repository, branch, "Main"))
+    assert cost.read[Kind.COMMIT] <= 10
+    assert cost.read[Kind.PAGE] <= 12 * LEVELS
+    assert cost.written.get(Kind.PAGE, 0) <= LEVELS
+    assert cost.read.get(Kind.INSTANCES, 0) == 0  # their set is taken whole
+
+
+def test_merging_a_copy_again_reads_what_changed_only(storage, cost_of) -> None:
+    repository = Repository(storage, author="Ada")
+    commit(repository, "first")
+    copy(repository, ["Main"], "Alice", with_instances=True)
+    commit(repository, "a copy", "Alice")
+    merge(repository, "Alice", "Main")
+    with repository.transaction("label") as edit:
+        file = repository["Alice"]["folder-4/010000.jpg"]
+        edit.annotate(file, [make_instance({"label": "dog", "type": "tag", "instance_id": "0" * 32})])
+    commit(repository, "second", "Alice")
+    cost = cost_of(lambda repository: merge(repository, "Alice", "Main"))
+    assert cost.read[Kind.PAGE] <= 16 * LEVELS
+
+
 def test_looking_at_one_file_reads_one_page_a_level(cost_of) -> None:
     cost = cost_of(lambda repository: repository["Main"]["folder-4/010000.jpg"])
     assert cost.read[Kind.PAGE] == LEVELS
@@ -247,3 +281,30 @@ def test_looking_at_one_file_reads_one_page_a_level(cost_of) -> None:
 def test_opening_reads_the_head_alone(cost_of) -> None:
     cost = cost_of(lambda repository: repository.view)
     assert cost.read == {Kind.OPERATION: 1, Kind.VIEW: 1}
+
+
+@pytest.mark.parametrize("edited", [1, 4, 16])
+def test_what_an_instance_diff_and_a_patch_read_grows_with_the_change(storage, cost_of, edited: int) -> None:
+    commit(Repository(storage, author="Ada"), "first")
+    repository = Repository(storage, author="Ada")
+    with repository.transaction("label") as edit:
+        for number in range(0, edited * 1000, 1000):
+            path = f"folder-{number % 7}/{number:06}.jpg"
+            made = make_instance({"label": "dog", "type": "box", "geometry": [1, 2, 3, 4]})
+            edit.annotate(repository["Main"][path], [made])
+    for read in (lambda repository: list(diff(repository)), lambda repository: list(patch_lines(diff(repository)))):
+        cost = cost_of(read)
+        assert cost.read[Kind.PAGE] <= 2 * (LEVELS + edited)
+        assert cost.read.get(Kind.INSTANCES, 0) == edited
+        assert cost.packs == 0
+
+
+def test_applying_a_patch_reads_and_writes_what_it_touches(storage, cost_of) -> None:
+    commit(Repository(storage, author="Ada"), "first")
+    label_one(Repository(storage, author="Ada"))
+    repository = Repository(storage, author="Ada")
+    patch = b"".join(patch_lines(diff(repository)))
+    cost = cost_of(lambda repository: apply(repository, io.BytesIO(patch), reverse=True))
+    assert cost.read[Kind.PAGE] <= 12 * LEVELS
+    assert cost.written.get(Kind.PAGE, 0) <= LEVELS
+    assert cost.read[Kind.INSTANCES] <= 2

@@ -22,8 +22,8 @@ from tdvc.errors import FormatError, SchemaError
 from tdvc.formats import _carry, _diffgram_shapes
 from tdvc.formats._diffgram_attributes import groups_of, plain_id, read_attributes
 from tdvc.formats._diffgram_writer import FILE_NAME, NAME, place, write
-from tdvc.formats._folder import ignore, is_file, listing, read_bytes, shortened, unreadable_source
-from tdvc.formats._json import parse_strictly
+from tdvc.formats._folder import ignore, is_file, listing, shortened
+from tdvc.formats._json import ends_of, parse_strictly, read_json
 from tdvc.formats._lookup import clean_name, find_picture
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
@@ -46,7 +46,6 @@ TYPES = frozenset({*_diffgram_shapes.KINDS.values(), "relation"})
 KEEPS = frozenset(FIELDS) - {"file_id"}
 
 MAX_FILE_BYTES = 1 << 30
-_SNIFFED_BYTES = 1 << 16
 _ABSENT = ("id", "type", "attribute_groups", _carry.KEY)
 _OF_PACKET = ("instance_list", "parent_instance_list", _carry.KEY)
 
@@ -87,15 +86,8 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _sniff(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_SNIFFED_BYTES)
-            file.seek(max(0, path.stat().st_size - _SNIFFED_BYTES))
-            ends = head + file.read(_SNIFFED_BYTES)
-    except OSError:
-        return False
-    starts = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-    return starts and b'"label_map"' in head and b'"export_info"' in ends
+    ends = ends_of(path)
+    return ends.startswith(b"{") and b'"label_map"' in ends and b'"export_info"' in ends
 
 
 def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord | LabelRecord]:
@@ -125,12 +117,7 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = parse_strictly(read_bytes(path, MAX_FILE_BYTES).removeprefix(b"\xef\xbb\xbf"))
-    except OSError as error:
-        raise unreadable_source(path, error) from error
-    except ValueError as error:
-        raise FormatError("bad-format-file", f"{printable(path.name)} {error}.", path=path.name) from error
+    document = read_json(path, MAX_FILE_BYTES, parse_strictly)
     if not isinstance(document, dict) or not isinstance(document.get("label_map"), dict):
         raise FormatError("bad-format-file", f"{printable(path.name)} has no label_map.", path=path.name)
     return document
