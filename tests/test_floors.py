@@ -21,6 +21,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "errors": (),
     "ids": (),
     "names": ("errors",),
+    "workers": ("errors",),
     # floor 1: bytes under names
     "storage": ("errors", "names"),
     # floor 2: objects under their hash
@@ -28,12 +29,41 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # floor 3: sorted tables, and what an annotation means; they never meet here
     "tables": ("errors", "ids", "objects.store"),
     "model": ("errors", "ids", "names"),
-    # floor 4: annotation files
+    # floor 4: annotation files, and which files are meant
     "formats": ("errors", "ids", "names", "model"),
+    "query": ("errors", "model"),
     # floor 5: history
-    "repo": ("errors", "ids", "names", "model", "tables", "objects.store", "storage.base", "storage.local"),
+    "repo": (
+        "errors",
+        "ids",
+        "names",
+        "model",
+        "tables",
+        "objects.store",
+        "objects.sweep",
+        "storage.base",
+        "storage.local",
+    ),
+    # floor 5 and a half: what a directory holds as Arrow tables, derived and cached
+    "columns": ("errors", "ids", "workers", "model", "tables", "objects.store", "repo"),
     # floor 6: verbs
-    "ops": ("errors", "ids", "names", "model", "formats", "tables", "repo", "objects.store", "storage.folder"),
+    "ops": (
+        "errors",
+        "ids",
+        "names",
+        "workers",
+        "model",
+        "formats",
+        "tables",
+        "query",
+        "repo",
+        "columns",
+        "objects.idset",
+        "objects.packcheck",
+        "objects.store",
+        "objects.sweep",
+        "storage.folder",
+    ),
     # floor 7: the only floor that prints, reads the environment and exits
     "cli": ("errors", "names", "model", "ops", "repo", "__init__"),
     "__main__": ("cli",),

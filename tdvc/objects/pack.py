@@ -26,9 +26,20 @@ MAX_PACK_BYTES = 256 << 20
 MAX_PACK_ENTRIES = 1 << 18
 RAW, ZSTD = 0, 1
 
-_HEADER = struct.Struct("<8sII")
-_RECORD = struct.Struct("<4sBBHQQ32s")
+HEADER = struct.pack("<8sII", b"TDVCPACK", 1, 0)
+RECORD_MAGIC = b"TOBJ"
+RECORD = struct.Struct("<4sBBHQQ32s")
 _ENTRY = struct.Struct("<32sBBHIIQ")
+ENTRY_FIELDS = [
+    ("id", "S32"),
+    ("kind", "u1"),
+    ("codec", "u1"),
+    ("zero", "<u2"),
+    ("stored", "<u4"),
+    ("size", "<u4"),
+    ("offset", "<u8"),
+]
+"""An entry of the index, field by field, for those who read very many at once."""
 _FOOTER = struct.Struct("<QIIQ8s")
 _FAN_OUT = struct.Struct("<256I")
 _KIND_BYTES = {kind: bytes((kind,)) for kind in Kind}
@@ -54,9 +65,9 @@ class PackWriter:
     def __init__(self, storage: Storage) -> None:
         self._upload: Upload = storage.upload()
         self._entries: list[bytes] = []
-        self._parts: list[bytes | memoryview] = [_HEADER.pack(b"TDVCPACK", 1, 0)]
-        self._waiting_bytes = _HEADER.size
-        self.written_bytes = _HEADER.size
+        self._parts: list[bytes | memoryview] = [HEADER]
+        self._waiting_bytes = len(HEADER)
+        self.written_bytes = len(HEADER)
         self._name = ""
 
     @property
@@ -67,12 +78,12 @@ class PackWriter:
     def add(self, kind: Kind, identity: ObjectId, content: bytes | memoryview, codec: int, size_bytes: int) -> None:
         """Append one object, already encoded with `codec`."""
         stored_bytes = len(content)
-        self._parts.append(_RECORD.pack(b"TOBJ", kind, codec, 0, stored_bytes, size_bytes, identity))
+        self._parts.append(RECORD.pack(RECORD_MAGIC, kind, codec, 0, stored_bytes, size_bytes, identity))
         self._parts.append(content)
-        offset = self.written_bytes + _RECORD.size
+        offset = self.written_bytes + RECORD.size
         self._entries.append(_ENTRY.pack(identity, kind, codec, 0, stored_bytes, size_bytes, offset))
         self.written_bytes = offset + stored_bytes
-        self._waiting_bytes += _RECORD.size + stored_bytes
+        self._waiting_bytes += RECORD.size + stored_bytes
         if self._waiting_bytes >= _FLUSH_BYTES or len(self._parts) >= _FLUSH_PARTS:
             self.flush()
 
@@ -144,7 +155,7 @@ class PackReader:
         self._storage = storage
         self.name = name
         size = storage.size(name)
-        if size < _HEADER.size + _FAN_OUT.size + _FOOTER.size:
+        if size < len(HEADER) + _FAN_OUT.size + _FOOTER.size:
             raise damaged(name, "is too short")
         footer = storage.read_range(name, size - _FOOTER.size, _FOOTER.size)
         index_offset, count, _, self._checksum, magic = _FOOTER.unpack(footer)
@@ -208,6 +219,15 @@ class PackReader:
         bucket = self._bucket(first)
         keys = [bucket[start : start + 33] for start in range(0, len(bucket), _ENTRY.size)]
         return [ObjectId(key[:32]) for key in keys if key[32] == kind and key.hex().startswith(prefix)]
+
+    def entry_bytes(self) -> bytes:
+        """The whole index as it is stored, checked against its checksum."""
+        if self._whole is not None:
+            return self._whole
+        entries = self._read_entries(0, self.count)
+        if xxhash.xxh3_64_intdigest(_FAN_OUT.pack(*self._fan_out[1:]) + entries) != self._checksum:
+            raise damaged(self.name, "has a damaged index")
+        return entries
 
     def entries(self) -> Iterator[tuple[Kind, ObjectId, Location]]:
         """Every object of the pack, ordered by id."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,26 +21,15 @@ import zstandard
 
 from tdvc.errors import Corruption, TdvcError
 from tdvc.ids import Kind, ObjectId, object_id
-from tdvc.objects.pack import RAW, ZSTD, IndexCache, Location, PackReader, PackWriter
+from tdvc.objects.pack import RAW, IndexCache, Location, PackReader, PackWriter
+from tdvc.objects.press import Press, Pressed
 from tdvc.storage.base import Storage, Upload
+
+TRASH = "trash"
+"""Where a sweep puts what nobody needs, for a while (`objects.sweep`)."""
 
 LARGE_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
-_COMPRESS_FROM_BYTES = 128
-_PRESSED = (
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"GIF8",
-    b"PK\x03\x04",
-    b"\x1f\x8b",
-    b"\x28\xb5\x2f\xfd",
-    b"BZh",
-    b"\xfd7zXZ",
-    b"\x1aE\xdf\xa3",
-    b"OggS",
-    b"fLaC",
-    b"ID3",
-)
 
 
 class ReadableObjects(Protocol):
@@ -75,6 +64,12 @@ class ObjectStore:
         self._last_hit = None
         self._listed = True
         return changed
+
+    def pack_names(self) -> set[str]:
+        """The packs as they were listed last."""
+        if not self._listed:
+            self.refresh()
+        return set(self._newest_first)
 
     @property
     def is_empty(self) -> bool:
@@ -124,6 +119,15 @@ class ObjectStore:
             return True
         return kind is Kind.BLOB and self.single_file(identity) is not None
 
+    def size_bytes(self, kind: Kind, identity: ObjectId) -> int | None:
+        """How long some copy of the object is said to be; None where none is listed. It is not read."""
+        for location in self._locations(kind, identity):
+            return location.size_bytes
+        try:
+            return self._storage.size(single_file_name(identity)) if kind is Kind.BLOB else None
+        except FileNotFoundError:
+            return None
+
     def ids_with_prefix(self, kind: Kind, prefix: str) -> list[ObjectId]:
         """The packed objects of a kind whose id in hexadecimal starts with `prefix`, at least two digits."""
         self.refresh()
@@ -149,7 +153,29 @@ class ObjectStore:
                 return b"".join(self.read_single(identity))
             if attempt == 1 and not self.refresh():
                 break
+        content = self._read_trashed(kind, identity)
+        if content is not None:
+            return content
         raise self._not_found(kind, identity, damaged)
+
+    def _read_trashed(self, kind: Kind, identity: ObjectId) -> bytes | None:
+        """An intact copy in the trash: what a sweep took away while somebody came to need it again."""
+        for name in reversed(self._storage.names(TRASH)):
+            place = f"{TRASH}/{name}"
+            if kind is Kind.BLOB and name.endswith(f"-{identity.hex()}"):
+                content: bytes | None = self._storage.read(place)
+            else:
+                location = self._find_in(place, kind, identity) if name.endswith(".pack") else None
+                content = self._decode(location) if location else None
+            if content is not None and object_id(kind, content) == identity:
+                return content
+        return None
+
+    def _find_in(self, pack: str, kind: Kind, identity: ObjectId) -> Location | None:
+        try:
+            return PackReader(self._storage, pack).find(kind, identity)
+        except (Corruption, FileNotFoundError):
+            return None
 
     def _read_packed(self, kind: Kind, identity: ObjectId) -> tuple[bytes | None, bool]:
         """The first intact copy in a pack, and whether a damaged one was met."""
@@ -162,10 +188,17 @@ class ObjectStore:
         return None, damaged
 
     def _decode(self, location: Location) -> bytes | None:
+        return self.decoded(location, self.stored_bytes(location))
+
+    def stored_bytes(self, location: Location) -> bytes:
+        """An object's bytes as they are stored; less, or none, where they are not all there."""
         try:
-            stored = self._storage.read_range(location.pack, location.offset, location.stored_bytes)
+            return self._storage.read_range(location.pack, location.offset, location.stored_bytes)
         except FileNotFoundError:
-            return None
+            return b""
+
+    def decoded(self, location: Location, stored: bytes) -> bytes | None:
+        """What stored bytes hold, not yet verified; None where they can't be right."""
         if len(stored) != location.stored_bytes:
             return None
         if location.codec == RAW:
@@ -240,9 +273,12 @@ class ObjectWriter:
         self._pack: PackWriter | None = None
         self._sealed: list[PackWriter] = []
         self._singles: dict[ObjectId, Upload] = {}
+        self._found_singles: set[ObjectId] = set()
+        self._large: set[ObjectId] = set()
         self._known: set[tuple[Kind, ObjectId]] = set()
-        self._unpublished: dict[tuple[Kind, ObjectId], bytes] = {}
-        self._compressor = zstandard.ZstdCompressor(level=3)
+        self._unpublished: dict[tuple[Kind, ObjectId], Pressed] = {}
+        self._press = Press()
+        self._relied_on = store.pack_names()
         self.new_blob_bytes = 0
         self.heals = False
 
@@ -264,15 +300,28 @@ class ObjectWriter:
         if key in self._known:
             return
         self._known.add(key)
-        if not self._has_equal(kind, identity, content):
+        if not self._has_equal(kind, identity, lambda: content):
             self._append(kind, identity, content)
 
-    def _has_equal(self, kind: Kind, identity: ObjectId, content: bytes | memoryview) -> bool:
+    def press(self, kind: Kind, content: bytes) -> Pressed:
+        """An object ready for `put_pressed`. Nothing is stored, so a worker process can do it."""
+        return self._press.press(kind, object_id(kind, content), content)
+
+    def put_pressed(self, kind: Kind, pressed: Pressed) -> ObjectId:
+        """Store a small object that was pressed before (again) and return its id."""
+        key = (kind, pressed.identity)
+        if key not in self._known:
+            self._known.add(key)
+            if not self._has_equal(kind, pressed.identity, pressed.content):
+                self._add(kind, pressed)
+        return pressed.identity
+
+    def _has_equal(self, kind: Kind, identity: ObjectId, content: Callable[[], bytes | memoryview]) -> bool:
         if self._store.is_empty:
             return False
         damaged = False
         for location in self._store._locations(kind, identity):
-            if self._store._decode(location) == content:
+            if self._store._decode(location) == content():
                 return True
             damaged = True
         self.heals = self.heals or damaged
@@ -286,20 +335,24 @@ class ObjectWriter:
                 self.finish_single(single, identity, len(content))
                 return
             self.new_blob_bytes += len(content)
-        else:
-            self._unpublished[kind, identity] = bytes(content)
+        self._add(kind, self._press.press(kind, identity, content))
+
+    def _add(self, kind: Kind, pressed: Pressed) -> None:
+        if kind is not Kind.BLOB:
+            self._unpublished[kind, pressed.identity] = pressed
         if self._pack is None:
             self._pack = PackWriter(self._storage)
-        stored, codec = self._encode(content, kind)
-        self._pack.add(kind, identity, stored, codec, len(content))
+        self._pack.add(kind, pressed.identity, pressed.stored, pressed.codec, pressed.size_bytes)
         if self._pack.full:
             self._seal_pack()
 
-    def _encode(self, content: bytes | memoryview, kind: Kind) -> tuple[bytes | memoryview, int]:
-        if len(content) < _COMPRESS_FROM_BYTES or (kind is Kind.BLOB and bytes(content[:8]).startswith(_PRESSED)):
-            return content, RAW
-        pressed = self._compressor.compress(content)
-        return (pressed, ZSTD) if len(pressed) < len(content) * 0.9 else (content, RAW)
+    def missing(self) -> list[tuple[Kind, ObjectId]]:
+        """What was put, or found there already, and is in the store no longer: a sweep took it meanwhile."""
+        self._store.refresh()
+        wanted = {(Kind.BLOB, identity) for identity in self._large}
+        if not self._relied_on <= self._store.pack_names():
+            wanted |= self._known
+        return sorted(key for key in wanted if not self._store.contains(*key))
 
     def flush(self) -> None:
         """Hand on to the operating system what was put; views that were given may change after this."""
@@ -319,8 +372,8 @@ class ObjectWriter:
 
     def read(self, kind: Kind, identity: ObjectId) -> bytes:
         """An object of the store or of this writer (metadata only)."""
-        content = self._unpublished.get((kind, identity))
-        return content if content is not None else self._store.read(kind, identity)
+        pressed = self._unpublished.get((kind, identity))
+        return pressed.content() if pressed is not None else self._store.read(kind, identity)
 
     # large blobs, never in memory as a whole
 
@@ -330,7 +383,12 @@ class ObjectWriter:
 
     def finish_single(self, upload: Upload, identity: ObjectId, size_bytes: int) -> None:
         """The blob is whole and hashes to `identity`: keep it, unless an intact copy is there."""
-        if identity in self._singles or self._single_is_intact(identity):
+        self._large.add(identity)
+        if identity in self._singles:
+            upload.discard()
+            return
+        if self._single_is_intact(identity):
+            self._found_singles.add(identity)
             upload.discard()
             return
         upload.seal()
@@ -349,13 +407,19 @@ class ObjectWriter:
     # the end
 
     def publish(self) -> None:
-        """Make everything durable and visible. A second call goes on with an empty writer."""
+        """Make everything durable and visible. A second call goes on with an empty writer.
+
+        A large blob that was there already may be of a process that died before its name was synced, so that is done
+        again; for packs it is done with the first new one.
+        """
         self._seal_pack()
+        if self._found_singles:
+            self._storage.settle(single_file_name(identity) for identity in self._found_singles)
         for identity, upload in self._singles.items():
             upload.publish(single_file_name(identity))
         self._singles.clear()
         for pack in self._sealed:
-            pack.publish(_stamp())
+            self._relied_on.add(pack.publish(new_stamp()))
         if self._sealed:
             self._store._listed = False
         self._sealed.clear()
@@ -383,6 +447,6 @@ def single_file_name(identity: ObjectId) -> str:
     return f"blobs/{text[:2]}/{text}"
 
 
-def _stamp() -> str:
+def new_stamp() -> str:
     """Sorts by time, so that packs can be searched from the newest without asking the file system."""
     return f"{time.time_ns():016x}"

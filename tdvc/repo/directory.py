@@ -148,13 +148,18 @@ class Directory:
         return read_instances(self.objects, entry.state)
 
 
+def memory_objects() -> ObjectStore:
+    """An empty store in memory, for states that no repository holds."""
+    return ObjectStore(MemoryStorage())
+
+
 def nothing(name: str, schema_id: ObjectId) -> Directory:
     """The state of a directory before its first commit: no file."""
-    storage = MemoryStorage()
-    with ObjectStore(storage).writer() as writer:
+    objects = memory_objects()
+    with objects.writer() as writer:
         root = empty(writer, FILES)
         writer.publish()
-    return Directory(ObjectStore(storage), name=name, root=root, schema_id=schema_id, title=f"{name}@ (no commit)")
+    return Directory(objects, name=name, root=root, schema_id=schema_id, title=f"{name}@ (no commit)")
 
 
 def counts_of(table: Table) -> Counts:
@@ -165,12 +170,17 @@ def counts_of(table: Table) -> Counts:
 
 def read_instances(objects: ReadableObjects, state: FileState) -> list[Instance]:
     """The instances of a file state, ordered by id. Raises Corruption."""
-    if state.instances == NO_ID:
+    return read_set(objects, state.instances)
+
+
+def read_set(objects: ReadableObjects, identity: ObjectId) -> list[Instance]:
+    """The instances of a set, ordered by id; none for `NO_ID`. Raises Corruption."""
+    if identity == NO_ID:
         return []
     try:
-        return decode_set(objects.read(Kind.INSTANCES, state.instances))
+        return decode_set(objects.read(Kind.INSTANCES, identity))
     except ValueError as error:  # msgspec's errors are ValueErrors
-        raise malformed(Kind.INSTANCES, state.instances) from error
+        raise malformed(Kind.INSTANCES, identity) from error
 
 
 def read_schema(objects: ReadableObjects, identity: ObjectId) -> Schema:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from tdvc.errors import Conflict, Corruption, StorageFailure
+from tdvc.errors import Conflict, Corruption, Refused, StorageFailure
 from tdvc.ids import Kind, ObjectId
 from tdvc.objects.store import ObjectStore, ObjectWriter
 from tdvc.repo.commit import id_from
-from tdvc.repo.view import Operation, View, read_operation
+from tdvc.repo.view import Operation, View, read_operation, read_view
 from tdvc.storage.base import Storage
+
+PRUNED = "pruned"
+"""A file that says since when the views of old operations may be gone (`ops.collecting`)."""
 
 _NEAR = 1000
 
@@ -73,6 +76,33 @@ def history(objects: ObjectStore, start: ObjectId) -> Iterator[tuple[ObjectId, O
         operation = read_operation(objects, identity)
         yield identity, operation
         identity = operation.parent
+
+
+def view_before(storage: Storage, objects: ObjectStore, operation: Operation) -> View:
+    """The view of an older operation, which a garbage collection may have taken.
+
+    Raises:
+        Refused: nothing-to-undo, where it has.
+    """
+    try:
+        return read_view(objects, operation.view)
+    except Corruption as error:
+        if error.code == "object-missing" and is_pruned(storage):
+            raise Refused(
+                "nothing-to-undo",
+                f"The repository as it was after {operation.command!r} was given up by tdvc gc.",
+                hint="tdvc gc --keep-operations says how far back undo can go.",
+            ) from error
+        raise
+
+
+def is_pruned(storage: Storage) -> bool:
+    """Whether the views of old operations may be gone."""
+    try:
+        storage.size(PRUNED)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def write(writer: ObjectWriter, view: View, operation: Operation) -> ObjectId:

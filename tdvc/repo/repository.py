@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from tdvc.errors import Corruption, NoRepository, NotFound, Refused
 from tdvc.ids import Kind, ObjectId
@@ -28,7 +29,7 @@ from tdvc.repo.revision import resolve
 from tdvc.repo.transaction import Transaction
 from tdvc.repo.view import DirectoryRef, Operation, View, read_operation, read_view
 from tdvc.storage.base import Storage
-from tdvc.storage.local import LocalStorage, explained
+from tdvc.storage.local import LocalStorage, make_folder
 from tdvc.tables.edit import empty
 
 FOLDER = ".tdvc"
@@ -51,6 +52,8 @@ class Repository:
         self.author = author
         self.path = path
         self._views: dict[ObjectId, View] = {}
+        self._stays = False
+        self._moment: ObjectId | None = None
 
     @classmethod
     def init(cls, path: Path, *, author: str, directory: str = "Main", durable: bool = True) -> Repository:
@@ -63,8 +66,7 @@ class Repository:
         folder = path / FOLDER
         if folder.is_symlink() or folder.is_file() or _formatted(folder):
             raise _exists_already(path)
-        with explained(str(folder)):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(str(folder.absolute()), durable=durable)
         repository = cls(LocalStorage(folder, durable=durable), author=author, path=path)
         repository.start(directory)
         return repository
@@ -93,8 +95,14 @@ class Repository:
         return True
 
     @classmethod
-    def open(cls, path: Path, *, author: str, durable: bool = True) -> Repository:
+    def open(cls, path: Path, *, author: str, durable: bool = True, any_format: bool = False) -> Repository:
         """Open the repository in `path` or in the nearest folder above it.
+
+        Args:
+            path: where to begin.
+            author: who commits and operations are by.
+            durable: wait for the disk.
+            any_format: whether one with a damaged format file is opened too, for `fsck`.
 
         Raises:
             NoRepository: no-repository.
@@ -104,13 +112,15 @@ class Repository:
             folder = place / FOLDER
             if folder.is_dir() and (_formatted(folder) or (folder / "packs").is_dir()):
                 repository = cls(LocalStorage(folder, durable=durable), author=author, path=place)
-                repository._check_format()
+                if not any_format:
+                    repository.check_format()
                 return repository
         raise NoRepository(
             "no-repository", f"There is no repository in {path} or above.", hint="tdvc init", path=str(path)
         )
 
-    def _check_format(self) -> None:
+    def check_format(self) -> None:
+        """Raise Corruption (repository-format) where another version wrote this, or none."""
         try:
             found = self.storage.read("format")
         except FileNotFoundError:
@@ -137,10 +147,31 @@ class Repository:
             self._views = {operation: view}
         return view
 
+    def at_one_moment(self) -> Self:
+        """From the first look on, answer from that moment, whatever others publish meanwhile.
+
+        For what asks more than once and must not mix two states: a command. What is changed through this repository is
+        checked against that moment, and the moment moves on to it.
+        """
+        self._stays = True
+        return self
+
+    def moment(self) -> ObjectId:
+        """The operation whose view this repository shows: the last one, unless it stays at one moment."""
+        if not self._stays:
+            return self.head()
+        if self._moment is None:
+            self._moment = self.head()
+        return self._moment
+
+    def move_on(self, operation: ObjectId) -> None:
+        """This repository has published an operation and shows it from now on."""
+        self._moment = operation
+
     @property
     def view(self) -> View:
-        """Every ref as it is now."""
-        return self.view_of(self.head())
+        """Every ref as it is now, or as it was at the moment that this repository stays at."""
+        return self.view_of(self.moment())
 
     def __getitem__(self, revision: str) -> Directory:
         """The state that a revision means. Raises NotFound, Usage."""
