@@ -22,8 +22,9 @@ def _below(at: int, width: int, new: int, *, joins: bool) -> list[str]:
     """The lines between a commit and the next one: where a line forks, joins another, or ends."""
     if new > 1:
         return [" ".join(["|"] * at + ["|\\"] + ["\\"] * (width - at - 2 + new - 1))]
-    if new == 0 and (joins or at < width - 1):
-        left = " ".join(["|"] * at)
-        right = " ".join(["/"] * (width - at - 1 + joins))
-        return [f"{left}{right}" if left else right]
-    return []
+    right = width - at - 1
+    if new or not (joins or right):
+        return []
+    if joins and at:
+        return [" ".join(["|"] * (at - (not right)) + ["|/"] + ["/"] * (right - 1))]
+    return [" ".join([*(["|/"] if joins else ["|"] * at), *["/"] * (right - joins)])]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tdvc.repo.directory import Directory
 
 _SKIPPED = 125
+_STANDARD_ERROR = 2
 _LINES = 10
 
 
@@ -116,9 +117,9 @@ def _who(where: Authorship) -> tuple[str, str, str, str]:
 @click.argument("instance", metavar="[REV:]PATH#INSTANCE")
 @json_option
 def history(instance: str, as_json: bool) -> int:
-    """Show every version of one instance, newest first: when it changed, by whom, why, and how.
+    """Show every version of one instance.
 
-    INSTANCE is the id that tdvc show prints, or its first digits.
+    Newest first: when it changed, by whom, why, and how. INSTANCE is the id that tdvc show prints, or its first digits.
     """
     from tdvc.ops.blame import history as verb
 
@@ -130,7 +131,7 @@ def history(instance: str, as_json: bool) -> int:
 
 
 def _json_versions(versions: Iterator[InstanceVersion]) -> Iterator[dict[str, Any]]:
-    from tdvc.cli.difftext import json_instance
+    from tdvc.cli.diffjson import json_instance
 
     for version in versions:
         yield {"where": version.where, "path": version.path, "change": json_instance(version.change)}
@@ -210,7 +211,7 @@ def _verdict(state: Directory, left: int, command_line: tuple[str, ...]) -> str:
     sys.stdout.flush()
     environment = {**os.environ, "TDVC_REVISION": revision}
     try:
-        code = subprocess.run(command_line, env=environment, stdout=sys.stderr, check=False).returncode  # noqa: S603
+        code = subprocess.run(command_line, env=environment, stdout=_STANDARD_ERROR, check=False).returncode  # noqa: S603
     except OSError as error:
         reason = error.strerror or str(error)
         raise Usage("bad-usage", f"The command {command_line[0]!r} can't be run: {reason}.") from error

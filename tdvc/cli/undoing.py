@@ -1,8 +1,8 @@
-"""Going back: operations, undo, redo, restore, reset."""
+"""Going back: operations, undo, redo, restore, reset, revert, cherry-pick."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +16,11 @@ from tdvc.cli.command import (
     json_option,
     open_repository,
 )
+from tdvc.errors import Conflict
 from tdvc.names import printable
 
 if TYPE_CHECKING:
+    from tdvc.ops.picking import PickResult
     from tdvc.ops.restoring import RestoreResult
     from tdvc.ops.undoing import OperationInfo, UndoResult
 
@@ -51,8 +53,9 @@ def _operation_line(operation: OperationInfo) -> str:
 def undo(what: str | None, as_json: bool) -> int:
     """Undo the last operations.
 
-    One, or COUNT of them, or OPERATION and all that followed it. What they did to directories, annotations and commits is taken back, as new operations. Undo again to go further
-    back; tdvc redo goes forward. Folders on disk are not touched.
+    One, or COUNT of them, or OPERATION and all that followed it. What they did to directories, annotations and commits
+    is taken back, as new operations. Undo again to go further back; tdvc redo goes forward. Folders on disk are not
+    touched.
     """
     from tdvc.ops.undoing import undo as verb
 
@@ -123,6 +126,80 @@ def reset(revision: str | None, keep: bool, directory: str | None, dry_run: bool
 
     result = verb(open_repository(), revision, directory, keep=keep, dry_run=dry_run)
     return output.report(result, _restored_lines(result, dry_run), as_json)
+
+
+_picks = [
+    click.argument("commit", shell_complete=complete_revisions),
+    click.option("-m", "--message", metavar="TEXT", help="What the new commit says."),
+    click.option("--no-commit", is_flag=True, help="Leave the result staged."),
+    directory_option,
+    dry_run_option,
+    json_option,
+]
+
+
+def _picking(function: Callable[..., int]) -> Callable[..., int]:
+    """The arguments that revert and cherry-pick share."""
+    for option in reversed(_picks):
+        function = option(function)
+    return function
+
+
+@command("tdvc revert 3f2a9c1d", "tdvc revert Pets@ --no-commit")
+@_picking
+def revert(
+    commit: str, message: str | None, no_commit: bool, directory: str | None, dry_run: bool, as_json: bool
+) -> int:
+    """Take back what one commit did.
+
+    What was done since stays. Where it was done to the same thing, the directory keeps what it has, the conflicts are
+    listed (exit code 20), and tdvc resolve and tdvc commit end it, as with a merge.
+    """
+    from tdvc.ops.picking import PickOptions
+    from tdvc.ops.picking import revert as verb
+
+    result = verb(open_repository(), commit, directory, PickOptions(message, not no_commit, dry_run))
+    return _picked(result, dry_run, as_json)
+
+
+@command("tdvc cherry-pick Alice@ -d Main", name="cherry-pick")
+@_picking
+def cherry_pick(
+    commit: str, message: str | None, no_commit: bool, directory: str | None, dry_run: bool, as_json: bool
+) -> int:
+    """Do to a directory what one commit did to its own.
+
+    The commit may be of a copy: its files are found by what they were copied from. Conflicts are as with a merge.
+    """
+    from tdvc.ops.picking import PickOptions
+    from tdvc.ops.picking import cherry_pick as verb
+
+    result = verb(open_repository(), commit, directory, PickOptions(message, not no_commit, dry_run))
+    return _picked(result, dry_run, as_json)
+
+
+def _picked(result: PickResult, dry_run: bool, as_json: bool) -> int:
+    output.report(result, _pick_lines(result, dry_run), as_json)
+    return Conflict.exit_code if result.conflicts else 0
+
+
+def _pick_lines(result: PickResult, dry_run: bool) -> Iterator[str]:
+    from tdvc.cli.merging import conflict_summary
+
+    name = printable(result.directory)
+    what = f"{output.short_id(result.picked)}  {output.first_line(result.message)}"
+    yield f"{result.verb} {what} -> {name}{' (dry run)' if dry_run else ''}"
+    words = ("added", "removed", "moved", "changed")
+    rows = [(word, *output.counted(getattr(result, f"{word}_files"), "file")) for word in words]
+    yield from (f"  {line}" for line in output.table((row for row in rows if row[1] != "0"), counts=(1,)))
+    if result.conflicts:
+        yield from conflict_summary(result)
+    elif result.commit:
+        yield f"Committed as {output.short_id(result.commit)}."
+    elif result.operation:
+        yield f"Staged: tdvc commit -d {name}"
+    elif not dry_run:
+        yield "Nothing changed."
 
 
 def _restored_lines(result: RestoreResult, dry_run: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tdvc.repo import oplog
 from tdvc.repo.commit import utc_now
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import restore_views
-from tdvc.repo.view import Operation, View, read_operation, read_view
+from tdvc.repo.view import Operation, View, read_operation
 
 MIN_DIGITS = 7
 """Digits of an operation's id that are taken for one; fewer are a number of operations."""
@@ -115,11 +115,19 @@ class _Steps:
         objects = self._repository.objects
         undone = self._last.shows or self._last_id
         operation = read_operation(objects, undone)
+        while (
+            operation.parent is not None
+            and (before := read_operation(objects, operation.parent)).view == operation.view
+        ):
+            undone = before.shows or operation.parent  # such as a garbage collection: there is nothing to take back
+            operation = read_operation(objects, undone)
         if operation.parent is None:
             raise Refused("nothing-to-undo", "There is nothing to undo: this is the repository as it was created.")
         before = read_operation(objects, operation.parent)
         self._commands.append(operation.command)
-        view = _with_retired(read_view(objects, before.view), self._repository.view_of(self._head))
+        view = _with_retired(
+            oplog.view_before(self._repository.storage, objects, before), self._repository.view_of(self._head)
+        )
         self._last = Operation(
             view=object_id(Kind.VIEW, view.encode()),
             parent=self._last_id,
@@ -151,7 +159,7 @@ def restore_operation(repository: Repository, what: str) -> UndoResult:
     """
     head = repository.head()
     target = read_operation(repository.objects, find_operation(repository, what))
-    view = _with_retired(read_view(repository.objects, target.view), repository.view_of(head))
+    view = _with_retired(oplog.view_before(repository.storage, repository.objects, target), repository.view_of(head))
     operation = Operation(
         view=object_id(Kind.VIEW, view.encode()),
         parent=head,
@@ -197,7 +205,7 @@ def redo(repository: Repository) -> UndoResult:
     if last.undoes is None:
         raise Refused("nothing-to-redo", "There is nothing to redo: the last operation was not an undo.")
     undone = read_operation(repository.objects, last.undoes)
-    view = _with_retired(read_view(repository.objects, undone.view), repository.view_of(head))
+    view = _with_retired(oplog.view_before(repository.storage, repository.objects, undone), repository.view_of(head))
     operation = Operation(
         view=object_id(Kind.VIEW, view.encode()),
         parent=head,
