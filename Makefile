@@ -27,7 +27,7 @@ bench: $(VENV)/installed
 	$(VENV)/bin/python benchmarks/compare.py
 
 $(VENV)/installed: EXTRA :=
-$(VENV)/installed-dev: EXTRA := [dev]
+$(VENV)/installed-dev: EXTRA := [dev,readers]
 $(VENV)/installed $(VENV)/installed-dev: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit("$(TOO_OLD)" % sys.version.split()[0] if v < (3, 11) else 0)'
 	@$(RUN) pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)

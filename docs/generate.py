@@ -23,9 +23,13 @@ from tdvc import errors
 from tdvc.cli.main import COMMANDS
 from tdvc.cli.main import tdvc as program
 from tdvc.formats import FORMATS, format_named
+from tdvc.model import rules
 from tdvc.model.problems import PROBLEMS
+from tdvc.model.schemajson import json_schema_text
 from tdvc.ops import annotate
+from tdvc.ops.findings import FINDINGS
 from tdvc.ops.sample import make_sample
+from tdvc.repo import config
 
 HERE = Path(__file__).parent
 
@@ -37,7 +41,7 @@ EXIT_CODES = {
     10: "no repository here or above",
     11: "another command held the repository's lock too long",
     20: "conflict: somebody else changed the same thing",
-    21: "an annotation breaks a rule of its type",
+    21: "an annotation breaks a rule of its type or schema, or validation found errors",
     130: "interrupted (Ctrl-C); nothing is half done",
     141: "nobody reads the output any more",
 }
@@ -69,8 +73,10 @@ CLI_HEAD = """# Commands
 | `TDVC_DIR` | where to look for the repository, as `--repository` |
 | `TDVC_AUTHOR` | who commits, such as `Ada <ada@example.org>` |
 | `TDVC_AUTHOR_NAME`, `TDVC_AUTHOR_EMAIL` | the same in two parts; without any of them, the name of the user |
+| `TDVC_HOOK` | set by tdvc for a [hook](hooks.md), to its name; where it is set, no hooks run |
 | `TDVC_NO_PROGRESS` | set: no progress is shown |
 | `TDVC_DEBUG` | set: errors come with a traceback |
+| `TDVC_REVISION` | set for the command that `tdvc bisect run` runs: the commit to judge |
 | `TDVC_DURABILITY` | `none`: do not wait for the disk. For tests only: a power cut may then lose what was done |
 | `NO_COLOR`, `FORCE_COLOR` | no colours; colours also where there is no terminal |
 
@@ -179,6 +185,11 @@ def errors_page() -> str:
         lines.append(f"| `{code}` | {meaning} | {', '.join(f'`{found.__name__}`' for found in classes)} | {exits} |")
     lines += ["", "## Problem codes\n", "| code | meaning |", "|---|---|"]
     lines += [f"| `{code}` | {meaning} |" for code, meaning in sorted(PROBLEMS.items())]
+    lines += ["", "## Findings of fsck\n", "| code | severity | meaning | what follows, what to do |", "|---|---|---|---|"]
+    lines += [
+        f"| `{code}` | {kind.severity} | {kind.meaning} | {kind.follows} {kind.advice} |"
+        for code, kind in sorted(FINDINGS.items())
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -215,14 +226,54 @@ def formats_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+RULES_HEAD = """# Rules
+
+<!-- Written by docs/generate.py from tdvc/model/rules.py and tdvc/repo/config.py; edit those and run `make docs`. -->
+
+What `tdvc validate` finds.
+"""
+
+CONFIG_HEAD = """## Settings
+
+`tdvc config set KEY VALUE` changes one; `tdvc config list --all` shows them all. They are in `.tdvc/config.toml`, which
+belongs to this repository alone.
+"""
+
+
+def rules_page() -> str:
+    """Every rule of validation, and the settings that change them."""
+    lines = [RULES_HEAD, _doc(rules).partition("\n\n")[2]]
+    lines += ["| rule | usually | what it finds | `--fix` |", "|---|---|---|---|"]
+    for code, rule in rules.RULES.items():
+        lines.append(
+            f"| `{code}` | {rule.severity} | {rule.says} | {'repairs it where that is safe' if rule.fixable else ''} |"
+        )
+    lines += ["", CONFIG_HEAD, _doc(config).rpartition("\n\n")[2]]
+    lines += ["| setting | usually | what it is |", "|---|---|---|"]
+    usual = config.values_of(config.Config())
+    for key, meaning in config.MEANINGS.items():
+        if not key.startswith("validate.rules."):
+            value = usual[key]
+            lines.append(f"| `{key}` | {value if isinstance(value, str) else f'{value:g}'} | {meaning} |")
+    levels = ", ".join(f"`{name}`" for name in rules.SEVERITIES)
+    lines.append(f"| `validate.rules.CODE` | as above | how bad what a rule finds is: {levels} |")
+    return "\n".join(lines) + "\n"
+
+
 def _doc(module: object) -> str:
     return module.__doc__ or ""
 
 
-SESSIONS = ("../README.md", "tutorial.md")
+SESSIONS = ("../README.md", "schema.md", "tutorial.md")
 """Pages with terminal sessions."""
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page, "formats.md": formats_page}
+PAGES = {
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "formats.md": formats_page,
+    "rules.md": rules_page,
+    "schema.schema.json": json_schema_text,
+}
 """File name to the function that makes its text."""
 
 

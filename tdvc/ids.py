@@ -63,6 +63,12 @@ class DerivedIds:
         """The id for these parts behind the shared ones."""
         return self.make_framed(_framed(parts))
 
+    def make_text(self, part: bytes) -> str:
+        """The id for one part behind the shared ones, in hexadecimal."""
+        digest = self._start.copy()
+        digest.update(len(part).to_bytes(8, "little") + part)
+        return digest.hexdigest()[:32]
+
     def make_framed(self, framed: bytes) -> bytes:
         """The id for parts that stand behind their lengths already."""
         digest = self._start.copy()

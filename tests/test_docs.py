@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -22,8 +23,11 @@ from tdvc.ids import Kind, ObjectId, file_ids, object_id
 from tdvc.model.geometry import SPATIAL_TYPES
 from tdvc.model.problems import PROBLEMS
 from tdvc.model.records import FIELDS, derived_instance_id
-from tdvc.model.schema import Schema
+from tdvc.model.rules import RULES
+from tdvc.model.schema import ATTRIBUTE_KINDS, Attribute, Label, Schema, Template
+from tdvc.model.schematext import read_schema_text
 from tdvc.ops.sample import make_sample
+from tdvc.repo.config import MEANINGS
 from tdvc.repo.entry import FILES, PATHS, FileState
 from tdvc.tables.page import encode_page
 from tdvc.tables.tree import ends_page
@@ -97,6 +101,12 @@ def test_every_format_is_documented_and_in_the_readme() -> None:
 def test_every_code_is_documented_with_its_meaning(heading: str, codes: dict[str, str]) -> None:
     part = section(text_of("errors.md"), heading)
     assert [code for code, meaning in codes.items() if f"| `{code}` | {meaning} |" not in part] == []
+
+
+def test_every_rule_and_setting_is_documented() -> None:
+    page = text_of("rules.md")
+    assert [code for code, rule in RULES.items() if f"| `{code}` | {rule.severity} | {rule.says} |" not in page] == []
+    assert [key for key in MEANINGS if ".rules." not in key and f"| `{key}` |" not in page] == []
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -199,3 +209,20 @@ def test_examples_of_format_md_are_what_the_code_computes() -> None:
     ]
     table = section(text_of("format.md"), "Examples")
     assert re.findall(r"\| `([^`|]+)` \|$", table, re.MULTILINE) == computed
+
+
+def test_every_field_of_a_schema_is_in_format_md() -> None:
+    part = section(text_of("format.md"), "Schema, commits, snapshots")
+    named = set(re.findall(r"`(\w+)`", "".join(line.split(" | ")[0] for line in part.splitlines() if line[:1] == "|")))
+    kinds = (Schema, Label, Attribute, Template)
+    assert {field.name for kind in kinds for field in fields(kind)} - {"key"} - named == set()
+
+
+def test_the_schema_file_of_schema_md_makes_sense() -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```", text_of("schema.md"), re.DOTALL | re.MULTILINE)
+    assert set(read_schema_text(example.encode(), "schema.md").labels) == {"animal", "dog"}
+
+
+def test_every_kind_of_attribute_is_in_schema_md() -> None:
+    part = section(text_of("schema.md"), "Attributes")
+    assert [kind for kind in ATTRIBUTE_KINDS if f"`{kind}`" not in part] == []

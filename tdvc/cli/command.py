@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from tdvc.ops.hooks import Hooks
     from tdvc.repo.repository import Repository
 
 
@@ -43,19 +44,35 @@ def author() -> str:
         return "unknown"
 
 
-def start_of_search() -> Path:
-    """Where the search for the repository begins: -C or TDVC_DIR, else the current folder."""
+def given_place() -> Path | None:
+    """What -C or TDVC_DIR says of where the repository is; None where neither does."""
     context = click.get_current_context(silent=True)
     given = context.find_root().params.get("repository") if context else None
-    return Path(given) if given else Path()
+    return Path(given) if given else None
 
 
-def open_repository() -> Repository:
-    """The repository of this command. Raises NoRepository, Corruption."""
+def start_of_search() -> Path:
+    """Where the search for the repository begins: -C or TDVC_DIR, else the current folder."""
+    return given_place() or Path()
+
+
+def open_repository(*, any_format: bool = False) -> Repository:
+    """The repository of this command, also one with a damaged format file. Raises NoRepository, Corruption."""
     from tdvc.repo.repository import Repository
 
     durable = os.environ.get("TDVC_DURABILITY") != "none"
-    return Repository.open(start_of_search(), author=author(), durable=durable)
+    return Repository.open(start_of_search(), author=author(), durable=durable, any_format=any_format)
+
+
+def hooks_of(repository: Repository) -> Hooks | None:
+    """The hooks of a repository, whose output goes to standard error; None where there are none, and within a hook."""
+    if repository.path is None or not (repository.path / ".tdvc" / "hooks").exists():
+        return None
+    from tdvc.ops.hooks import HOOK_VARIABLE, Hooks
+
+    if HOOK_VARIABLE in os.environ:
+        return None
+    return Hooks(repository, environment=os.environ, say=lambda line: click.echo(line, err=True))
 
 
 def _names(kinds: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
@@ -93,4 +110,14 @@ directory_option = click.option(
 
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 
+no_verify_option = click.option("--no-verify", is_flag=True, help="Skip validation and pre- hooks.")
+
+pin_option = click.option(
+    "--pin", type=click.Path(path_type=Path), metavar="FILE", help="The state that the pin in FILE stands for."
+)
+
 label_option = click.option("-l", "--label", metavar="LABEL", help="Only files with an instance of this label.")
+
+where_option = click.option(
+    "-w", "--where", metavar="QUERY", help="Only files that a query means, such as \"label = 'dog' and area > 400\"."
+)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tdvc.cli import output
-from tdvc.cli.command import command, complete_revisions, directory_option, dry_run_option, json_option, open_repository
+from tdvc.cli.command import (
+    command,
+    complete_revisions,
+    directory_option,
+    dry_run_option,
+    json_option,
+    open_repository,
+    where_option,
+)
 from tdvc.cli.progress import Watch
 from tdvc.names import printable
 
@@ -103,12 +111,27 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
         yield "Nothing changed."
 
 
-@command("tdvc export v1 yolo --format yolo", "tdvc export Train Val out --format coco --all")
+@command(
+    "tdvc export v1 yolo --format yolo",
+    "tdvc export Train Val out --format coco --all",
+    "tdvc export v1 yolo --format yolo --pictures link --from photos",
+)
 @click.argument("revisions", nargs=-1, required=True, shell_complete=complete_revisions, metavar="REV... FOLDER")
 @click.option("-f", "--format", required=True, metavar="FORMAT", help="Which format to write; tdvc formats lists them.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Files that nobody declared complete too.")
-@click.option("--pictures", type=click.Choice(("copy", "none")), default="copy", help="Whether the pictures go along.")
+@click.option(
+    "--pictures", type=click.Choice(("copy", "link", "none")), default="copy", help="How the pictures go along."
+)
+@click.option(
+    "--from",
+    "originals",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Link to the pictures in this folder.",
+)
 @click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
+@click.option("--require-complete", is_flag=True, help="Write nothing if a file is not complete today.")
+@where_option
 @dry_run_option
 @json_option
 def export(
@@ -116,7 +139,10 @@ def export(
     format: str,
     everything: bool,
     pictures: str,
+    originals: Path | None,
     strict: bool,
+    require_complete: bool,
+    where: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -124,6 +150,11 @@ def export(
 
     FOLDER must be empty or missing. Only files that were declared complete go out, unless --all is given. Several
     revisions become splits. What the format can't carry is counted; --dry-run counts without writing.
+
+    With --pictures link the pictures take no space of their own: those that --from FOLDER has under their paths (a
+    checkout, or where they came from) are cloned where the file system can, else hard-linked, once their SHA-256 is
+    found to be right. A tool that writes into a hard link changes the picture in FOLDER too. Without --from only files
+    of 8 MiB and more are cloned, from the repository. What can't be linked is copied; both are counted.
     """
     from tdvc.ops.exporting import export as verb
 
@@ -137,7 +168,10 @@ def export(
             format=format,
             everything=everything,
             pictures=pictures,
+            originals=originals,
             strict=strict,
+            complete_only=require_complete,
+            where=where,
             dry_run=dry_run,
             progress=progress,
         )
@@ -152,6 +186,8 @@ def _export_lines(result: ExportResult, dry_run: bool) -> Iterator[str]:
     yield printable(result.sentence) if result.sentence else "Nothing was written (dry run)."
     if not dry_run:
         yield f"{printable(result.folder)}  {output.human_size(result.written_bytes)}"
+    if result.linked_files:
+        yield f"{output.plural(result.linked_files, 'picture')} linked, {result.copied_files:,} copied"
 
 
 @command("tdvc formats", "tdvc formats --json")

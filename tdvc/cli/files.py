@@ -19,6 +19,7 @@ from tdvc.cli.command import (
     json_option,
     label_option,
     open_repository,
+    where_option,
 )
 from tdvc.cli.progress import Watch
 from tdvc.errors import Usage
@@ -90,12 +91,18 @@ def _fact_lines(facts: list[tuple[str, int, str]]) -> Iterator[str]:
     yield from (f"  {line}" for line in output.table(rows, counts=(1,)) or ["nothing"])
 
 
-@command("tdvc ls", "tdvc ls 'Pets:night/*.jpg' --long", "tdvc ls v1 --label dog")
+@command(
+    "tdvc ls",
+    "tdvc ls 'Pets:night/*.jpg' --long",
+    "tdvc ls v1 --label dog",
+    "tdvc ls Pets --where \"count(label = 'dog') >= 2\"",
+)
 @click.argument("selector", required=False, shell_complete=complete_revisions)
 @label_option
+@where_option
 @click.option("-L", "--long", is_flag=True, help="With size, number of instances, and the mark of completeness.")
 @json_option
-def ls(selector: str | None, label: str | None, long: bool, as_json: bool) -> int:
+def ls(selector: str | None, label: str | None, where: str | None, long: bool, as_json: bool) -> int:
     """List files.
 
     SELECTOR is REV or REV:PATTERN, the pattern being a path, folder or glob; the current directory where it is left
@@ -103,7 +110,7 @@ def ls(selector: str | None, label: str | None, long: bool, as_json: bool) -> in
     """
     from tdvc.ops.listing import ls as verb
 
-    found = verb(open_repository(), selector, label=label)
+    found = verb(open_repository(), selector, label=label, where=where)
     return output.report_each(found, _long_line if long else _short_line, as_json)
 
 
@@ -112,7 +119,7 @@ def _short_line(file: Listed) -> str:
 
 
 def _long_line(file: Listed) -> str:
-    mark = "complete" if file.complete else "-"
+    mark = "stale" if file.stale else "complete" if file.complete else "-"
     return f"{output.human_size(file.size_bytes):>8}  {file.instances:>6,}  {mark:8}  {printable(file.path)}"
 
 
@@ -144,7 +151,8 @@ def _state_lines(shown: Shown) -> Iterator[str]:
     if shown.counts is not None:
         facts.append(("Files", f"{shown.counts.files:,} ({output.human_size(shown.counts.bytes)})"))
         facts.append(("Instances", f"{shown.counts.instances:,}"))
-        facts.append(("Complete", f"{shown.counts.complete:,} of {shown.counts.files:,}"))
+        stale = f" ({shown.stale:,} stale)" if shown.stale else ""
+        facts.append(("Complete", f"{shown.counts.complete:,} of {shown.counts.files:,}{stale}"))
     yield from output.table(facts)
     if shown.message:
         yield ""
@@ -152,7 +160,10 @@ def _state_lines(shown: Shown) -> Iterator[str]:
     if shown.labels:
         yield ""
         rows = [("Label", "Files", "Instances")]
-        rows += [(printable(label), f"{files:,}", f"{count:,}") for label, (files, count) in shown.labels.items()]
+        rows += [
+            (printable(shown.names.get(label, label)), f"{files:,}", f"{count:,}")
+            for label, (files, count) in shown.labels.items()
+        ]
         yield from output.table(rows, right=(1, 2))
 
 
@@ -166,7 +177,7 @@ def _file_lines(shown: Shown) -> Iterator[str]:
         ("Type", printable(file.media_type or "unknown")),
         ("Blob", file.blob),
         ("File id", file.file_id),
-        ("Complete", "yes" if file.complete else "no"),
+        ("Complete", "stale: today's schema asks more" if file.stale else "yes" if file.complete else "no"),
         *(("In" if i == 0 else "", printable(place)) for i, place in enumerate(shown.directories)),
     ]
     if shown.origin:
@@ -176,13 +187,14 @@ def _file_lines(shown: Shown) -> Iterator[str]:
     yield from output.table(facts)
     if shown.instances:
         yield ""
-        yield from output.table(_instance_row(instance) for instance in shown.instances)
+        yield from output.table(_instance_row(instance, shown.names) for instance in shown.instances)
 
 
-def _instance_row(instance: Any) -> tuple[str, ...]:
+def _instance_row(instance: Any, names: dict[str, str]) -> tuple[str, ...]:
     place = "" if instance.type == "tag" else _value(instance.geometry)
     attributes = [f"{printable(key)}={_value(value)}" for key, value in instance.attribute_values.items()]
-    return instance.instance_id[:8], printable(instance.label), instance.type, place, " ".join(attributes)
+    label = printable(names.get(instance.label, instance.label))
+    return instance.instance_id[:8], label, instance.type, place, " ".join(attributes)
 
 
 def _value(value: Any) -> str:
@@ -212,8 +224,11 @@ def cat(selector: str) -> int:
 @_sources
 @_destination
 @label_option
+@where_option
 @json_option
-def mirror(sources: tuple[str, ...], destination: str, label: str | None, as_json: bool) -> int:
+def mirror(
+    sources: tuple[str, ...], destination: str, label: str | None, where: str | None, as_json: bool
+) -> int:
     """Put the same files into another directory too.
 
     SOURCES are REV or REV:PATTERN, DESTINATION is DIRECTORY or DIRECTORY:PATH; a directory that is missing is created.
@@ -221,16 +236,24 @@ def mirror(sources: tuple[str, ...], destination: str, label: str | None, as_jso
     """
     from tdvc.ops.transfer import mirror as verb
 
-    return _transferred(verb(open_repository(), sources, destination, label=label), as_json)
+    return _transferred(verb(open_repository(), sources, destination, label=label, where=where), as_json)
 
 
 @command("tdvc copy Pets:rex.jpg Trial", "tdvc copy Pets Trial --with-instances")
 @_sources
 @_destination
 @label_option
+@where_option
 @click.option("-i", "--with-instances", is_flag=True, help="Copy the annotation too.")
 @json_option
-def copy(sources: tuple[str, ...], destination: str, label: str | None, with_instances: bool, as_json: bool) -> int:
+def copy(
+    sources: tuple[str, ...],
+    destination: str,
+    label: str | None,
+    where: str | None,
+    with_instances: bool,
+    as_json: bool,
+) -> int:
     """Make new files over the same bytes.
 
     A copy starts without annotation and is edited on its own: later edits do not cross over. SOURCES and DESTINATION
@@ -238,7 +261,7 @@ def copy(sources: tuple[str, ...], destination: str, label: str | None, with_ins
     """
     from tdvc.ops.transfer import copy as verb
 
-    result = verb(open_repository(), sources, destination, label=label, with_instances=with_instances)
+    result = verb(open_repository(), sources, destination, label=label, where=where, with_instances=with_instances)
     return _transferred(result, as_json)
 
 
@@ -246,8 +269,9 @@ def copy(sources: tuple[str, ...], destination: str, label: str | None, with_ins
 @_sources
 @_destination
 @label_option
+@where_option
 @json_option
-def move(sources: tuple[str, ...], destination: str, label: str | None, as_json: bool) -> int:
+def move(sources: tuple[str, ...], destination: str, label: str | None, where: str | None, as_json: bool) -> int:
     """Move or rename files.
 
     A file keeps its identity and its annotation. SOURCES and DESTINATION are as in tdvc mirror, but history does not
@@ -255,7 +279,7 @@ def move(sources: tuple[str, ...], destination: str, label: str | None, as_json:
     """
     from tdvc.ops.transfer import move as verb
 
-    return _transferred(verb(open_repository(), sources, destination, label=label), as_json)
+    return _transferred(verb(open_repository(), sources, destination, label=label, where=where), as_json)
 
 
 def _transferred(result: TransferResult, as_json: bool) -> int:
@@ -272,16 +296,19 @@ def _transferred(result: TransferResult, as_json: bool) -> int:
 @command("tdvc remove Pets:blurred.jpg", "tdvc remove 'Pets:night/*' --dry-run")
 @_sources
 @label_option
+@where_option
 @dry_run_option
 @json_option
-def remove(sources: tuple[str, ...], label: str | None, dry_run: bool, as_json: bool) -> int:
+def remove(
+    sources: tuple[str, ...], label: str | None, where: str | None, dry_run: bool, as_json: bool
+) -> int:
     """Take files out of a directory.
 
     History, snapshots and other directories keep them, and tdvc undo brings them back.
     """
     from tdvc.ops.transfer import remove as verb
 
-    result = verb(open_repository(), sources, label=label, dry_run=dry_run)
+    result = verb(open_repository(), sources, label=label, where=where, dry_run=dry_run)
     lines = [printable(place) for place in result.removed] if dry_run else []
     verb_word = "Would remove" if dry_run else "Removed"
     return output.report(result, [*lines, f"{verb_word} {output.plural(len(result.removed), 'file')}."], as_json)

@@ -58,26 +58,35 @@ COMMANDS: dict[str, Entry] = {
     "ls": Entry("files", "ls", "List files.", "Look"),
     "show": Entry("files", "show", "Show a directory, commit, snapshot or file.", "Look"),
     "cat": Entry("files", "cat", "Write a file's bytes to standard output.", "Look"),
-    "diff": Entry("history", "diff", "Show what differs between two states.", "Look"),
+    "sql": Entry("sql", "sql", "Ask a state in SQL.", "Look"),
+    "diff": Entry("diff", "diff", "Show what differs between two states.", "Look"),
     "log": Entry("log", "log", "List the commits of a directory, newest first.", "Look"),
     "blame": Entry("log", "blame", "Show who said what about each instance of a file.", "Look"),
     "history": Entry("log", "history", "Show every version of one instance.", "Look"),
-    "churn": Entry("log", "churn", "Count how often labels and files change.", "Look"),
+    "churn": Entry("log", "churn", "Count how often labels and files change from commit to commit.", "Look"),
     "bisect": Entry("log", "bisect", "Find the first commit for which a command fails.", "Look"),
+    "validate": Entry("validate", "validate", "Find what is wrong with annotation.", "Look"),
+    "check": Entry("checking", "check", "Check files without a repository.", "Look"),
     "annotate": Entry("annotations", "annotate", "Apply a file of edits to annotations.", "Change"),
+    "apply": Entry("applying", "apply", "Do to a directory what a patch says.", "Change"),
     "relabel": Entry("annotations", "relabel", "Give every instance of one label another one.", "Change"),
     "complete": Entry("annotations", "complete", "Declare the annotation of files complete.", "Change"),
     "mirror": Entry("files", "mirror", "Put the same files into another directory too.", "Change"),
     "copy": Entry("files", "copy", "Make new files over the same bytes.", "Change"),
     "move": Entry("files", "move", "Move or rename files.", "Change"),
     "remove": Entry("files", "remove", "Take files out of a directory.", "Change"),
+    "merge": Entry("merging", "merge", "Join what was done elsewhere into a directory.", "Merge"),
+    "conflicts": Entry("merging", "conflicts", "List what a merge left to be decided.", "Merge"),
+    "resolve": Entry("merging", "resolve", "Decide conflicts of a merge.", "Merge"),
     "commit": Entry("history", "commit", "Record the staged state of a directory.", "Record"),
     "snapshot": Entry("snapshots", "snapshot", "Freeze a directory under a name that never moves.", "Record"),
     "snapshots": Entry("snapshots", "snapshots", "List the snapshots.", "Record"),
+    "pin": Entry("pins", "pin", "Write down a state for git to keep beside the code.", "Record"),
     "checkout": Entry("snapshots", "checkout", "Write the files of a state into a folder.", "Record"),
     "verify": Entry("snapshots", "verify", "Check every byte of a state.", "Record"),
     "export": Entry("exchange", "export", "Export states in the format of some tool.", "Record"),
     "formats": Entry("exchange", "formats", "List the formats and what each can carry.", "Shell"),
+    "schema": Entry("schema", "schema", "Show and change what labels mean.", "Schema"),
     "directory": Entry("directories", "directory", "List, create, remove and rename directories.", "Directories"),
     "switch": Entry("directories", "switch", "Choose the current directory.", "Directories"),
     "operations": Entry("undoing", "operations", "List what was done, newest first.", "Undo"),
@@ -86,7 +95,12 @@ COMMANDS: dict[str, Entry] = {
     ),
     "redo": Entry("undoing", "redo", "Do again what was undone last.", "Undo"),
     "restore": Entry("undoing", "restore", "Make files what they were in REVISION, as staged edits.", "Undo"),
+    "revert": Entry("undoing", "revert", "Take back what one commit did.", "Undo"),
+    "cherry-pick": Entry("undoing", "cherry_pick", "Do to a directory what one commit did to its own.", "Undo"),
     "reset": Entry("undoing", "reset", "Drop staged edits, or go back to an earlier commit.", "Undo"),
+    "gc": Entry("maintenance", "gc", "Remove what nothing needs any more, and pack the rest together.", "Repository"),
+    "fsck": Entry("maintenance", "fsck", "Find out whether the repository is whole and sound.", "Repository"),
+    "config": Entry("config", "config", "Read and change the repository's settings.", "Repository"),
     "completion": Entry("shell", "completion", "Print a script that completes tdvc's commands in a shell.", "Shell"),
     "help": Entry("shell", "help_", "Show the help of a command.", "Shell"),
 }
@@ -241,7 +255,7 @@ def _report(error: Exception, arguments: Sequence[str]) -> int:
         failure = {"code": code, "message": message, "hint": hint, "fields": fields}
         click.echo(output.document({"error": failure}), err=True, nl=False)
     else:
-        for line in output.failure_lines(message, hint, internal=known is None):
+        for line in output.failure_lines(message, hint, internal=known is None) + output.pointer_lines(fields):
             click.echo(line, err=True)
     return known.exit_code if known else TdvcError.exit_code
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 EXIT_PROBLEMS = 3
 MAX_PROBLEMS = 10
+_BEFORE_POINTER = 60
 ID_DIGITS = 12
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -194,6 +195,12 @@ def report(result: Any, lines: Iterable[str], as_json: bool, **more: Any) -> int
         sys.stdout.write(document({**_plain(result), **more} if more else result))
     else:
         write_lines(lines)
+    return report_problems(problems, as_json)
+
+
+def report_problems(problems: Sequence[Problem], as_json: bool) -> int:
+    """Print problems on standard error, unless JSON has them; returns the exit code."""
+    if not as_json:
         sys.stdout.flush()
         for line in problem_lines(problems):
             sys.stderr.write(line + "\n")
@@ -252,3 +259,13 @@ def failure_lines(message: str, hint: str, *, internal: bool = False) -> list[st
     if hint:
         lines.append(f"{paint('hint', 'cyan', sys.stderr)}: {printable(hint)}")
     return lines
+
+
+def pointer_lines(fields: Mapping[str, Any]) -> list[str]:
+    """For an error in a query: the query, and below it where the error is; a long one is cut around that place."""
+    query, position = fields.get("query"), fields.get("position")
+    if not isinstance(query, str) or not isinstance(position, int):
+        return []
+    first = max(0, position - _BEFORE_POINTER)
+    before, after = printable(query[first:position]), printable(query[position : position + _BEFORE_POINTER])
+    return [f"  {before}{after}", f"  {' ' * len(before)}^"]

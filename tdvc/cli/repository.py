@@ -74,7 +74,7 @@ def _status_lines(found: StatusResult) -> Iterator[str]:
         ("Commit", commit),
         ("Files", f"{info.files:,} ({output.human_size(info.size_bytes)})"),
         ("Instances", f"{info.instances:,}"),
-        ("Complete", f"{info.complete:,} of {info.files:,}"),
+        ("Complete", f"{info.complete:,} of {info.files:,}{f' ({found.stale:,} stale)' if found.stale else ''}"),
     ]
     yield from output.table(facts)
     yield ""
@@ -85,6 +85,8 @@ def _status_lines(found: StatusResult) -> Iterator[str]:
         yield f"Next: tdvc commit{option} -m MESSAGE"
     else:
         yield "Nothing is staged."
+        if found.schema_differs:
+            yield "The schema is another than that of the last commit: tdvc schema diff"
     if found.others:
         yield ""
         yield "Other directories:"

@@ -13,26 +13,26 @@ by key. Edits of one file follow on each other in the order of the lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from tdvc.errors import FormatError, NotFound, SchemaError, TdvcError
+from tdvc.errors import FormatError, NotFound, SchemaError
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
 from tdvc.model.records import HUMAN, IMPORTED, RAW_FIELDS, Instance, fields_of, make_instance, revise, same_instance
 from tdvc.names import printable
+from tdvc.ops.jsonlines import read_lines
+from tdvc.ops.locked import refuse_unknown, with_keys
 from tdvc.ops.select import matching, with_label
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import PATHS, Entry
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.tables.tree import Table
-
-MAX_LINE_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -73,14 +73,15 @@ def annotate(repository: Repository, edits: Path | BinaryIO, directory: str | No
 
     Raises:
         FormatError: bad-edit, with the line.
-        SchemaError: bad-instance, with the line.
+        SchemaError: bad-instance, with the line; schema-locked, with the file.
         NotFound: file-not-found, instance-not-found, source-not-found.
     """
     target = repository.directory(directory)
     result = AnnotateResult(target.name)
     name = edits.name if isinstance(edits, Path) else "standard input"
     with repository.transaction(f"annotate {printable(str(name))} -d {target.name}") as edit:
-        parsed = list(_read_edits(edits))
+        schema, synonyms = target.schema, target.schema.synonyms()
+        parsed = [_Edit(number, fields) for number, fields in read_lines(edits, "bad-edit", "the edits")]
         result.edits = len(parsed)
         entries = _entries_of(repository, target, parsed)
         by_file: dict[str, list[_Edit]] = {}
@@ -93,7 +94,9 @@ def annotate(repository: Repository, edits: Path | BinaryIO, directory: str | No
             for item in items:
                 with _at_line(item):
                     item.apply(after)
-            write_instances(edit, found[path], before, corrected(before, after.values()), result)
+            made = list(with_keys(corrected(before, after.values()), synonyms))
+            refuse_unknown(schema, path, made, before)
+            write_instances(edit, found[path], before, made, result)
         result.operation = edit.publish()
     return result
 
@@ -106,6 +109,7 @@ def relabel(repository: Repository, old: str, new: str, directory: str | None = 
         SchemaError: bad-instance, where the new label can't be one.
     """
     target = repository.directory(directory)
+    old, new = target.schema.key_of(old) or old, target.schema.key_of(new) or new
     result = AnnotateResult(target.name, edits=1)
     title = f"relabel {printable(old)} {printable(new)} -d {target.name}"
     with repository.transaction(title) as edit:
@@ -143,7 +147,7 @@ def complete(
     result = CompleteResult(target.name)
     shown = " ".join(printable(pattern) for pattern in patterns)
     with repository.transaction(f"complete {shown} -d {target.name}{' --undo' if undo else ''}") as edit:
-        schema = NO_ID if undo else edit.schema_id()
+        schema = NO_ID if undo else edit.schema_id(target.name)
         for pattern in patterns:
             entries = list(matching(target, pattern))
             if not entries:
@@ -301,35 +305,6 @@ class _at_line:  # noqa: N801 (a context manager used as a verb)
         if isinstance(error, SchemaError | NotFound) and "line" not in error.fields:
             message = f"Line {self._edit.line} of the edits: {error.message}"
             raise type(error)(error.code, message, hint=error.hint, line=self._edit.line, **error.fields) from error
-
-
-def _read_edits(edits: Path | BinaryIO) -> Iterator[_Edit]:
-    if not isinstance(edits, Path):
-        yield from _parse_edits(edits)
-        return
-    try:
-        with edits.open("rb") as stream:
-            yield from _parse_edits(stream)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise NotFound("source-not-found", f"{str(edits)!r} can't be read: {reason}.", path=str(edits)) from error
-
-
-def _parse_edits(stream: BinaryIO) -> Iterator[_Edit]:
-    number = 0
-    while line := stream.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise FormatError("bad-edit", f"Line {number} of the edits is longer than 64 MiB.", line=number)
-        if not line.strip():
-            continue
-        try:
-            fields = numbers.parse(line.removeprefix(b"\xef\xbb\xbf"))
-        except (ValueError, TdvcError) as error:
-            raise FormatError("bad-edit", f"Line {number} of the edits is not JSON: {error}.", line=number) from error
-        if not isinstance(fields, dict):
-            raise FormatError("bad-edit", f"Line {number} of the edits is not a JSON object.", line=number)
-        yield _Edit(number, fields)
 
 
 def _entries_of(repository: Repository, target: Directory, edits: list[_Edit]) -> dict[str, Entry]:

@@ -236,7 +236,7 @@ class BringBack:
         if base is not None and not now.equals(base):
             self._collisions.append(record.path)
             return
-        schema = state.completeness_schema if state.complete else edit.schema_id()
+        schema = state.completeness_schema if state.complete else edit.schema_id(self._target.name)
         state = state._replace(
             properties=numbers.spell(wanted.properties) if wanted.properties else b"",
             complete=int(wanted.complete),

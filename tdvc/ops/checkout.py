@@ -34,13 +34,13 @@ from tdvc.names import folding_key, path_problem, printable
 from tdvc.objects.store import LARGE_BYTES
 from tdvc.ops.checkoutrecord import ANNOTATION_FILES, CheckoutRecord, checkout_record, edited_annotation_files
 from tdvc.ops.progress import Progress, silent
-from tdvc.ops.select import matching, with_label
+from tdvc.ops.select import narrowed
 from tdvc.ops.statcache import RECORD_FILE, StatCache
-from tdvc.ops.workers import spread, worker_count
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import Entry
 from tdvc.repo.repository import FOLDER, Repository
-from tdvc.storage.folder import FileChanged, FolderWriter, Found, read_pieces
+from tdvc.storage.folder import FileChanged, FolderWriter, Found, is_temporary, read_pieces
+from tdvc.workers import spread, worker_count
 
 _BATCH_FILES = 64
 _FILES_WORTH_WORKERS = 1000
@@ -78,6 +78,7 @@ def checkout(
     link: str = "auto",
     only: str | None = None,
     label: str | None = None,
+    where: str | None = None,
     update: bool = False,
     dry_run: bool = False,
     progress: Progress = silent,
@@ -92,24 +93,25 @@ def checkout(
             with the store, `copy` never does, `auto` tries a reflink. Small ones are always written.
         only: only files that this path, folder or glob means.
         label: only files with at least one such instance.
+        where: only files that a query means.
         update: turn an earlier checkout into this one: rewrite what differs, remove what is not in it.
         dry_run: only count.
         progress: told how far it is.
 
     Raises:
         Refused: checkout-in-the-way.
-        NotFound: unknown-revision; file-not-found, where `only` or `label` fits nothing.
-        Usage: bad-usage.
+        NotFound: unknown-revision; file-not-found, where `only`, `label` or `where` fits nothing.
+        Usage: bad-usage, bad-query.
     """
     if link not in LINK_MODES:
         raise Usage("bad-usage", f"--link must be one of {', '.join(LINK_MODES)}.")
     state = repository[revision]
-    entries = list(with_label(state, matching(state, only or ""), label))
-    if not entries and (only or label):
-        wanted = f"file {only!r}" if only else f"file with an instance labelled {label!r}"
+    entries = list(narrowed(repository, state, only or "", label, where))
+    if not entries and (only or label or where):
+        wanted = f"file {only!r}" if only else f"file with an instance labelled {label!r}" if label else "such file"
         raise NotFound("file-not-found", f"{state.title} has no {printable(wanted)}.", pattern=only, label=label)
     plan = _plan(state, entries, folder, update=update)
-    plan.narrowed = bool(only or label)
+    plan.narrowed = bool(only or label or where)
     if dry_run:
         return plan.expected()
     return _Checkout(repository, state, plan, link, progress).run()
@@ -122,6 +124,7 @@ class _Plan:
     Attributes:
         stats: the look of the files that stay as they are.
         standing: the look of every file of ours that stands there before anything happens.
+        over: whether there was a checkout in the folder before, finished or not.
     """
 
     revision: str
@@ -133,6 +136,7 @@ class _Plan:
     unchanged: int
     standing: StatCache = field(default_factory=StatCache)
     narrowed: bool = False
+    over: bool = False
 
     def expected(self) -> CheckoutResult:
         """The result, were it carried out."""
@@ -153,14 +157,15 @@ def _plan(state: Directory, entries: list[Entry], folder: Path, *, update: bool)
         raise Refused("checkout-in-the-way", f"{str(folder)!r} holds a repository.", hint="Choose another folder.")
     record = checkout_record(folder) if folder.is_dir() else None
     if record is None:
-        if folder.is_dir() and any(folder.iterdir()):
+        there = [place.name for place in folder.iterdir()] if folder.is_dir() else []
+        if not all(map(is_temporary, there)):
             raise Refused(
                 "checkout-in-the-way",
                 f"{str(folder)!r} is not empty, and tdvc did not write what is there.",
                 hint="Choose a new folder.",
                 path=str(folder),
             )
-        return _Plan(state.title, folder, entries, entries, [], StatCache(), 0)
+        return _Plan(state.title, folder, entries, entries, [], StatCache(), 0, over=bool(there))
     if record.root != state.root.hex() and not update:
         raise Refused(
             "checkout-in-the-way",
@@ -214,7 +219,7 @@ def _plan_over(state: Directory, entries: list[Entry], folder: Path, record: Che
             hint=f"tdvc add {folder} -d {record.directory} brings edits back; or check out into a new folder.",
             paths=edited,
         )
-    return _Plan(state.title, folder, entries, write, gone, stats, len(entries) - len(write), standing)
+    return _Plan(state.title, folder, entries, write, gone, stats, len(entries) - len(write), standing, over=True)
 
 
 def _blob_at(folder: Path, found: Found, record: CheckoutRecord) -> bytes | None:
@@ -296,6 +301,8 @@ class _Checkout:
     def run(self) -> CheckoutResult:
         try:
             _refuse_folding(self._plan.folder, self._plan.entries)
+            if self._plan.over:
+                self._make_ready()
             self._writer.write(RECORD_FILE, [replace(self._record, stats=self._plan.standing).encode()])
             self._write_files()
             for path in self._plan.gone:
@@ -308,6 +315,14 @@ class _Checkout:
         finally:
             self._writer.close()
         return self._result
+
+    def _make_ready(self) -> None:
+        """Sweep up after a checkout that was killed, and let the look of what stands there be relied on if this is."""
+        changing = [*(entry.path for entry in self._plan.write), *self._plan.gone]
+        for folder in sorted({"", *(path.rpartition("/")[0] for path in changing)}):
+            self._writer.sweep(folder)
+        if changing:
+            self._settle()
 
     def _settle(self) -> None:
         """Wait until the clock has moved on from the last file's, so that every file's look can be relied on."""

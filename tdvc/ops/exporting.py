@@ -1,12 +1,12 @@
 """`export`: states in some tool's format, with the sum of what went and a list of what could not.
 
 What a format can't carry is counted before anything is written, so that it can be refused. A folder must be empty or
-missing: an export never mixes with what is there.
+missing: an export never mixes with what is there. Pictures are written, or share their bytes with files that are there
+(`originals`).
 """
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from PIL import Image
 
-from tdvc.errors import Corruption, Refused, Usage
+from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import writable_format
+from tdvc.formats._videos import SIZE, size_in_properties
 from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
 from tdvc.names import path_problem, printable
+from tdvc.ops.completeness import require_complete, unfinished
+from tdvc.ops.locked import with_keys
+from tdvc.ops.originals import Original, clone_stored, link_original, original_of
+from tdvc.ops.pictures import look_at
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.ops.select import select
 from tdvc.repo.directory import Directory
@@ -30,8 +34,7 @@ from tdvc.repo.entry import Entry
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FolderWriter
 
-PICTURES = ("copy", "none")
-_PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+PICTURES = ("copy", "link", "none")
 
 
 @dataclass(slots=True)
@@ -45,7 +48,10 @@ class ExportResult:
         files: how many were exported.
         instances: how many of their instances.
         skipped_files: files that were left out because nobody declared them complete.
+        stale_files: files that went out and were complete under a schema that asked less.
         losses: what the format could not carry, and of how many instances or files.
+        copied_files: pictures that were written.
+        linked_files: pictures that share their bytes with files that were there.
         written_bytes: bytes of pictures and annotation.
         problems: what was left out.
     """
@@ -56,7 +62,10 @@ class ExportResult:
     files: int = 0
     instances: int = 0
     skipped_files: int = 0
+    stale_files: int = 0
     losses: dict[str, int] = field(default_factory=dict)
+    copied_files: int = 0
+    linked_files: int = 0
     written_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -69,7 +78,10 @@ def export(
     format: str,  # noqa: A002 (the field's word, and the option's)
     everything: bool = False,
     pictures: str = "copy",
+    originals: Path | None = None,
     strict: bool = False,
+    complete_only: bool = False,
+    where: str | None = None,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> ExportResult:
@@ -81,68 +93,103 @@ def export(
         folder: empty or missing.
         format: the name of the format.
         everything: files that are not declared complete too.
-        pictures: `copy` or `none`.
+        pictures: `copy`, `link` or `none`; what can't be linked is copied.
+        originals: with `link`, a folder that has the pictures under their paths, such as a checkout; without one only
+            large files are linked, which the store holds one by one, and only where the file system clones files.
         strict: write nothing if anything would be lost.
+        complete_only: write nothing if a file of the states is not complete today.
+        where: only files that a query means.
         dry_run: write nothing; count what would be lost.
         progress: told how far it is.
 
     Raises:
         FormatError: format-unknown.
-        Refused: checkout-in-the-way; loss-refused; nothing-to-export.
-        NotFound: unknown-revision, file-not-found.
+        Refused: checkout-in-the-way; loss-refused; nothing-to-export; incomplete, with `complete_only`.
+        NotFound: unknown-revision, file-not-found; source-not-found, where `originals` is no folder.
+        Usage: bad-usage, bad-query.
     """
     if pictures not in PICTURES:
         raise Usage("bad-usage", f"--pictures must be one of {', '.join(PICTURES)}.")
+    _check_originals(originals, pictures)
     chosen = writable_format(format)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused("checkout-in-the-way", f"{str(folder)!r} is not an empty folder.", path=str(folder))
     result = ExportResult(chosen.NAME, str(folder))
-    parts = [_part(repository, revision, len(revisions) > 1, everything, result) for revision in revisions]
+    parts = [_part(repository, revision, len(revisions) > 1, everything, where, result) for revision in revisions]
+    if complete_only:
+        for part in parts:
+            require_complete(unfinished(part.state, part.selected))
     if not any(part.entries for part in parts):
         raise Refused(
             "nothing-to-export",
             f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
             hint="--all exports them anyway; tdvc complete declares them.",
         )
-    run = _Export(chosen, parts, pictures, result, progress)
+    run = _Export(repository, chosen, parts, (pictures, originals), result, progress)
     run.count_losses()
     if strict and (result.losses or run.dropped):
         what = ", ".join(f"{name} ({count:,})" for name, count in result.losses.items())
         raise Refused("loss-refused", f"{chosen.TITLE} can't carry {what}; nothing was written.", losses=result.losses)
     if not dry_run:
         run.write(folder)
+    for part in parts:
+        left = unfinished(part.state, part.entries)
+        result.stale_files += left.stale
+        result.problems += left.problems()
     return result
+
+
+def _check_originals(originals: Path | None, pictures: str) -> None:
+    if originals is None:
+        return
+    if pictures != "link":
+        raise Usage("bad-usage", "A folder to link to goes with --pictures link alone.")
+    if not originals.is_dir():
+        name = str(originals)
+        raise NotFound("source-not-found", f"{name!r} is not a folder.", path=name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One state and the files of it that go out."""
+    """One state, the files of it that were asked for, and those that go out."""
 
     state: Directory
+    selected: list[Entry]
     entries: list[Entry]
     split: str
 
 
-def _part(repository: Repository, revision: str, several: bool, everything: bool, result: ExportResult) -> _Part:
-    state, entries = select(repository, revision)
+def _part(
+    repository: Repository, revision: str, several: bool, everything: bool, where: str | None, result: ExportResult
+) -> _Part:
+    state, entries = select(repository, revision, where=where)
     chosen = [entry for entry in entries if everything or entry.state.complete]
     result.skipped_files += len(entries) - len(chosen)
-    return _Part(state, chosen, state.title.rstrip("@") if several else "")
+    return _Part(state, entries, chosen, state.title.rstrip("@") if several else "")
 
 
 class _Export:
     """One export on its way."""
 
     def __init__(
-        self, chosen: WritableFormat, parts: list[_Part], pictures: str, result: ExportResult, progress: Progress
+        self,
+        repository: Repository,
+        chosen: WritableFormat,
+        parts: list[_Part],
+        pictures: tuple[str, Path | None],
+        result: ExportResult,
+        progress: Progress,
     ) -> None:
+        self._repository = repository
         self._format = chosen
         self._parts = parts
-        self._pictures = pictures
+        self._pictures, self._originals = pictures
         self._result = result
         self._progress = progress
         self._sum = Reconciliation()
         self._places: set[str] = set()
+        self._classes = _classes(parts, chosen.NAME)
+        self._names = {key: label.name for key, label in self._classes.items() if label.name != key}
         self.dropped = 0
 
     def count_losses(self) -> None:
@@ -158,8 +205,10 @@ class _Export:
 
     def _losses_of_file(self, entry: Entry) -> Iterator[str]:
         keeps = self._format.KEEPS
-        if entry.state.properties and "file-properties" not in keeps:
-            yield "file properties"
+        if "file-properties" not in keeps:
+            said = set(numbers.parse(entry.state.properties)) if entry.state.properties else set()
+            if said - {self._format.NAME, SIZE, *({"splits"} & keeps)}:
+                yield "file properties"
         if not entry.state.instance_count and "empty-files" not in keeps:
             yield "files without instances"
 
@@ -205,13 +254,8 @@ class _Export:
             yield piece
 
     def _labels(self) -> list[LabelRecord]:
-        """Every class of the schemas, in their order: a subset of the files does not renumber them."""
-        found: dict[str, LabelRecord] = {}
-        for part in self._parts:
-            for label in part.state.schema.in_order():
-                fields = dict(label.formats.get(self._format.NAME, {}))
-                found.setdefault(label.key, LabelRecord(label.key, label.name, label.index, fields))
-        return list(found.values())
+        """Every class of the schemas, in their order and under its name."""
+        return list({label.key: label for label in self._classes.values()}.values())
 
     def _records(self, writer: FolderWriter) -> Iterator[FileRecord]:
         total = sum(len(part.entries) for part in self._parts)
@@ -232,9 +276,10 @@ class _Export:
 
     def _record(self, part: _Part, entry: Entry, writer: FolderWriter) -> FileRecord:
         properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
-        instances = part.state.instances(entry)
+        instances = list(with_keys(part.state.instances(entry), self._names))
         self._sum.labels.update(instance.label for instance in instances)
-        content = b"".join(part.state.objects.read_blob(entry.state.blob))
+        original = original_of(self._originals, entry) if self._originals else None
+        content = original.content if original else b"".join(part.state.objects.read_blob(entry.state.blob))
         record = FileRecord(
             path=entry.path,
             source=None,
@@ -243,21 +288,45 @@ class _Export:
             complete=bool(entry.state.complete),
             file_id=entry.state.file_id.hex(),
             blob=entry.state.blob.hex(),
-            size=picture_size(content),
+            size=look_at(content).size or size_in_properties(properties),
             split=part.split,
-            content=content if self._pictures == "copy" else None,
+            content=None if self._pictures == "none" else content,
         )
-        if self._pictures == "copy" and self._format.place(record):
-            self._put_picture(record, content, writer)
+        if self._pictures != "none" and self._format.place(record):
+            self._put_picture(record, entry, original, writer)
         return record
 
-    def _put_picture(self, record: FileRecord, content: bytes, writer: FolderWriter) -> None:
+    def _put_picture(self, record: FileRecord, entry: Entry, original: Original | None, writer: FolderWriter) -> None:
         place = _check_inside(self._format.place(record))
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
         self._places.add(place)
+        if self._pictures == "link" and self._is_linked(entry, original, writer, place):
+            self._result.linked_files += 1
+            return
+        content = record.content or b""
         writer.write(place, [content], new=True)
+        self._result.copied_files += 1
         self._result.written_bytes += len(content)
+
+    def _is_linked(self, entry: Entry, original: Original | None, writer: FolderWriter, place: str) -> bool:
+        blob = entry.state.blob
+        if original is not None:
+            return link_original(self._repository, original, blob, writer, place)
+        return clone_stored(self._repository, blob, writer, place)
+
+
+def _classes(parts: list[_Part], format_name: str) -> dict[str, LabelRecord]:
+    """Key to class, for every label of the schemas: a subset of the files does not renumber them.
+
+    Tools know names only, so a class goes out under the name that the first state's schema has for it.
+    """
+    found: dict[str, LabelRecord] = {}
+    for part in parts:
+        for label in part.state.schema.in_order():
+            fields, name = dict(label.formats.get(format_name, {})), label.name or label.key
+            found.setdefault(label.key, LabelRecord(name, name, label.index, fields))
+    return found
 
 
 def _check_inside(path: str) -> str:
@@ -265,12 +334,3 @@ def _check_inside(path: str) -> str:
     if problem:
         raise Usage("bad-path", f"The path {path!r} {problem}.", path=path)
     return path
-
-
-def picture_size(content: bytes) -> tuple[int, int] | None:
-    """(width, height) in pixels by a picture's header; None where it is no picture we can read."""
-    try:
-        with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as picture:
-            return picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None

@@ -1,9 +1,10 @@
 """`import`: pictures and annotation of some tool's format into a directory.
 
 For every picture that the source describes, the instances that came from an import are replaced by what the source says
-now; instances that people or models made in tdvc stay. An instance is known again by its id, or where the format has
-none, by saying the same: so importing the same source, or what tdvc itself exported, changes nothing. The result
-carries the sum: what the source holds is what the directory got, plus a list.
+now; instances that people made in tdvc stay, and so do those of other model runs than the source is about: predictions
+never overwrite ground truth. An instance is known again by its id, or where the format has none, by saying the same: so
+importing the same source, or what tdvc itself exported, changes nothing. The result carries the sum: what the source
+holds is what the directory got, plus a list.
 """
 
 from __future__ import annotations
@@ -14,28 +15,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from tdvc.errors import NotFound, Refused, Usage
+from tdvc.errors import FormatError, NotFound, Refused, Usage
 from tdvc.formats import detect_format, format_named
 from tdvc.formats.base import FileRecord, Format, ReadOptions, Reconciliation
-from tdvc.ids import NO_ID, FileId, ObjectId
-from tdvc.model import numbers
+from tdvc.ids import NO_ID, ObjectId
 from tdvc.model.problems import Problem
-from tdvc.model.records import HUMAN, IMPORTED, Instance, revise, same_instance
+from tdvc.model.records import Instance
 from tdvc.names import check_path, printable, stored_path_problem
+from tdvc.ops.cycles import no_collecting
+from tdvc.ops.incoming import Incoming, Outcome, Selection, Waiting
 from tdvc.ops.intake import Arrived, Arriving, take_bytes, take_in
 from tdvc.ops.mapping import FieldMap
 from tdvc.ops.progress import Progress, silent
-from tdvc.repo.directory import Directory, read_instances
+from tdvc.ops.recognising import KnownFiles
+from tdvc.repo.directory import Directory
 from tdvc.repo.entry import FileState, state_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.storage.folder import look
 from tdvc.tables.page import Row
+from tdvc.workers import spread, worker_count
 
-_BATCH = 2048
+_BATCH = 16384
 _BATCH_BYTES = 64 << 20
+_BATCH_INSTANCES = 100_000
+_TURN = 256
+_WORTH_WORKERS = 1000
 _PREVIEWED = 5
 
 
@@ -130,12 +135,16 @@ def import_(
         NotFound: source-not-found, directory-not-found.
         FormatError: format-unknown, bad-format-file.
         Refused: loss-refused, with `strict`.
+        SchemaError: schema-locked, with the file and the label.
         Usage: bad-path, bad-usage.
     """
     source = Path(source)
     options = options or ImportOptions()
     if not source.exists():
         raise NotFound("source-not-found", f"{str(source)!r} does not exist.", path=str(source))
+    if not (source.is_dir() or source.is_file()):
+        message = f"{printable(str(source))!r} is a pipe, socket or device, which is never opened."
+        raise FormatError("bad-format-file", message, source=str(source))
     if options.images is not None and not options.images.is_dir():
         raise NotFound("source-not-found", f"{str(options.images)!r} is not a folder.", path=str(options.images))
     if options.top is not None and options.top < 1:
@@ -145,7 +154,7 @@ def import_(
     result = ImportResult(target.name, chosen.NAME)
     prefix = check_path(at.rstrip("/")) + "/" if at else ""
     title = f"import {printable(source.name)} -d {target.name} --format {chosen.NAME}"
-    with repository.transaction(title) as edit:
+    with no_collecting(), repository.transaction(title) as edit:
         _Import(edit, target, chosen, prefix, options, result, progress).take(source)
         result.new_blob_bytes = edit.writer.new_blob_bytes
         if options.strict:
@@ -169,15 +178,16 @@ def _refuse_losses(result: ImportResult) -> None:
 
 
 def _batches(records: Iterator[FileRecord]) -> Iterator[list[FileRecord]]:
-    """Records in batches that are bounded in number and in the bytes they carry."""
+    """Records in batches that are bounded in number and in the bytes and instances they carry."""
     batch: list[FileRecord] = []
-    carried = 0
+    carried = instances = 0
     for record in records:
         batch.append(record)
         carried += len(record.content or b"")
-        if len(batch) >= _BATCH or carried >= _BATCH_BYTES:
+        instances += len(record.instances)
+        if len(batch) >= _BATCH or carried >= _BATCH_BYTES or instances >= _BATCH_INSTANCES:
             yield batch
-            batch, carried = [], 0
+            batch, carried, instances = [], 0, 0
     if batch:
         yield batch
 
@@ -203,13 +213,17 @@ class _Import:
         self._result = result
         self._progress = progress
         self._sum = Reconciliation()
-        self._matches = _Matches(edit, target)
+        selection = Selection(options.mapping, options.min_score, options.top, options.overwrite)
+        schema = target.schema
+        self._synonyms = schema.synonyms()
+        self._incoming = Incoming(edit, chosen, selection, self._sum.partial, schema, shows=options.dry_run)
+        self._matches = KnownFiles(target)
         self._filtered: Counter[str] = Counter()
 
     def take(self, source: Path) -> None:
         """Read the whole source."""
         options = ReadOptions(self._options.images, self._options.mapping.columns, self._options.relative)
-        records = self._sum.read(self._format, source, options)
+        records = self._sum.scan(self._format, source, options)
         seen = 0
         for batch in _batches(records):
             self._progress("importing", seen, None)
@@ -227,14 +241,14 @@ class _Import:
         for record in self._sum.classes:
             label = self._options.mapping.label(record.key)
             if label:
-                classes.setdefault(label, record.fields)
+                classes.setdefault(self._synonyms.get(label, label), record.fields)
         if classes:
             self._edit.learn_classes(self._format.NAME, classes)
 
     def _take_batch(self, batch: Sequence[FileRecord]) -> None:
         fitting = [record for record in batch if self._fits(record)]
         present = self._target.table.get_many((self._prefix + record.path).encode() for record in fitting)
-        by_path = {path: record for record in fitting if (path := self._path_of(record, present)) is not None}
+        by_path = self._by_path(fitting, present)
         moved = [path.encode() for path in by_path if path.encode() not in present]
         present.update(self._target.table.get_many(moved))
         places = list(self._places(by_path, present))
@@ -249,14 +263,37 @@ class _Import:
         self._find_elsewhere(arrived, present)
         new = [(path, arrived[path].blob) for path in by_path if path in arrived and path.encode() not in present]
         identities = dict(zip((path for path, _ in new), self._edit.fresh_ids(self._target.name, new), strict=True))
+        waiting = []
         for path, record in by_path.items():
             row, file = present.get(path.encode()), arrived.get(path)
-            if row is not None:
-                self._update(record, state_of(row), file)
-            elif file is not None:
+            if row is not None and (record.source is None or file is not None):
+                waiting.append(Waiting(record, path, _with_bytes(state_of(row), file)))
+            elif row is None and file is not None:
                 state = FileState(identities[path], file.blob, file.found.size_bytes, media_type=file.media_type)
-                self._result.added_files += 1
-                self._edit.put(self._target.name, path, self._annotated(path, record, state))
+                waiting.append(Waiting(record, path, state))
+        for file, outcome in self._outcomes(waiting):
+            self._count(file, outcome)
+            if outcome.lands:
+                self._note(file, outcome, present.get(file.path.encode()))
+
+    def _outcomes(self, waiting: Sequence[Waiting]) -> Iterator[tuple[Waiting, Outcome]]:
+        """What becomes of each file; worked out by several processes where there are many."""
+        turns = [waiting[first : first + _TURN] for first in range(0, len(waiting), _TURN)]
+        workers = worker_count() if len(waiting) >= _WORTH_WORKERS and not self._options.dry_run else 1
+        found = spread(lambda turn, _: self._incoming.outcomes(turn), turns, workers=workers)
+        for turn, outcomes in zip(turns, found, strict=True):
+            yield from zip(turn, outcomes, strict=True)
+
+    def _by_path(self, records: Sequence[FileRecord], present: Mapping[bytes, Row]) -> dict[str, FileRecord]:
+        """The records by where they belong in the directory."""
+        by_path: dict[str, FileRecord] = {}
+        for record in records:
+            path = self._path_of(record, present)
+            if path in by_path:
+                self._drop("ambiguous-name", record, "Another record is about the same file.")
+            elif path is not None:
+                by_path[path] = record
+        return by_path
 
     def _find_elsewhere(self, arrived: Mapping[str, Arrived], present: dict[bytes, Row]) -> None:
         """A picture that the directory has under the same name and with the same bytes elsewhere is that file."""
@@ -296,6 +333,10 @@ class _Import:
                 found = None
             if found is not None:
                 yield Arriving(path, str(record.source), found)
+            elif record.run and not record.instances and path.encode() not in present:
+                self._sum.came_in(record.path, 0)  # a run that finds nothing in a picture we do not have
+                self._sum.files_out += 1
+                self._result.unchanged_files += 1
             elif record.content is None and path.encode() not in present:
                 self._drop("picture-missing", record, "Neither the source nor the directory has the picture.")
 
@@ -308,201 +349,61 @@ class _Import:
             self._drop(problem.code, record, problem.message)
 
     def _drop(self, code: str, record: FileRecord, message: str) -> None:
-        count = len(record.instances)
-        self._sum.report(
-            Problem(code, printable(record.path), message, dropped_files=1, dropped_instances=count),
-        )
+        problems: list[Problem] = []
+        whole = record.whole(problems.append)
+        count = None if whole is None else len(whole.instances)
+        self._sum.came_in(record.path, count, problems)
+        if count is not None:
+            place = printable(record.path)
+            self._sum.report(Problem(code, place, message, dropped_files=1, dropped_instances=count))
 
-    def _update(self, record: FileRecord, before: FileState, file: Arrived | None) -> None:
-        if record.source is not None and file is None:
-            return  # reported as lost by now
-        state = before
-        if file is not None and file.blob != before.blob:
-            size = file.found.size_bytes
-            state = state._replace(blob=file.blob, size_bytes=size, media_type=file.media_type)
-            self._result.replaced_files += 1
-        state = self._annotated(self._prefix + record.path, record, state)
+    def _count(self, file: Waiting, outcome: Outcome) -> None:
+        """Take an outcome into the sum and the result."""
+        self._sum.came_in(file.record.path, outcome.instances_in, outcome.problems)
+        if outcome.refusal is not None:
+            self._sum.report(outcome.refusal)
+        self._sum.files_out += outcome.lands
+        self._sum.instances_out += outcome.instances_out
+        self._sum.labels |= outcome.labels
+        if outcome.filtered:
+            self._filtered.update(outcome.filtered)
+        result = self._result
+        result.kept_instances += outcome.kept
+        result.annotated_files += bool(outcome.added or outcome.changed or outcome.removed)
+        result.added_instances += outcome.added
+        result.changed_instances += outcome.changed
+        result.removed_instances += outcome.removed
+        if outcome.preview is not None and len(result.preview) < _PREVIEWED:
+            result.preview.append((self._prefix + file.record.path, outcome.preview))
+
+    def _note(self, file: Waiting, outcome: Outcome, row: Row | None) -> None:
+        """Note the file's new state."""
+        state = self._annotated(file.state, outcome)
+        if row is None:
+            self._result.added_files += 1
+            self._edit.put(self._target.name, file.path, state)
+            return
+        before = state_of(row)
+        self._result.replaced_files += state.blob != before.blob
         if state == before:
             self._result.unchanged_files += 1
         else:
             self._edit.set_state(state)
 
-    def _annotated(self, path: str, record: FileRecord, state: FileState) -> FileState:
-        """The state with the annotation that the record carries, if it carries any."""
-        wanted = self._wanted(record)
-        self._sum.files_out += 1
-        self._sum.instances_out += len(wanted)
-        self._sum.labels.update(instance.label for instance in wanted)
-        if self._options.dry_run and len(self._result.preview) < _PREVIEWED:
-            self._result.preview.append((path, wanted))
-        if not (record.instances or record.properties or record.complete is not None):
-            return state
-        before = read_instances(self._edit.writer, state)
-        own = record.file_id == state.file_id.hex()
-        revision = revise(before, self._merged(wanted, before, partial=record.path in self._sum.partial))
-        if revision:
-            self._result.annotated_files += 1
-            self._result.added_instances += revision.added
-            self._result.changed_instances += revision.changed
-            self._result.removed_instances += revision.removed
-            identity, count = self._edit.write_instances(revision.instances)
+    def _annotated(self, state: FileState, outcome: Outcome) -> FileState:
+        if outcome.encoded is not None:
+            identity, count = self._edit.write_encoded(outcome.encoded)
             state = state._replace(instances=identity, instance_count=count)
-        if record.complete is not None and record.complete != bool(state.complete):
-            schema = self._edit.schema_id() if record.complete else NO_ID
-            state = state._replace(complete=int(record.complete), completeness_schema=schema)
-        return self._with_properties(record, state, recognised=own or bool(before))
-
-    def _with_properties(self, record: FileRecord, state: FileState, *, recognised: bool) -> FileState:
-        """What the format says of the file. Of a file that is known again, it adds nothing that an export made up."""
-        before = numbers.parse(state.properties) if state.properties else {}
-        after = dict(record.properties)
-        if recognised and self._format.NAME not in before:
-            after.pop(self._format.NAME, None)
-        after = {**before, **after}
-        return state if after == before else state._replace(properties=numbers.spell(after))
-
-    def _wanted(self, record: FileRecord) -> list[Instance]:
-        """The record's instances under our names, less those that the user does not want."""
-        wanted = []
-        for instance in record.instances:
-            mapped = self._options.mapping.apply(instance)
-            if mapped is None:
-                self._filtered["Instances whose label is mapped to nothing."] += 1
-            elif self._options.min_score is not None and (_score(mapped) or 1.0) < self._options.min_score:
-                self._filtered[f"Instances with a score below {self._options.min_score:g}."] += 1
-            else:
-                wanted.append(mapped)
-        if self._options.top is not None and len(wanted) > self._options.top:
-            self._filtered[f"Instances beyond the best {self._options.top} of a file."] += (
-                len(wanted) - self._options.top
-            )
-            best = sorted(wanted, key=lambda instance: -(_score(instance) or 0.0))[: self._options.top]
-            kept = {instance.instance_id for instance in best}
-            wanted = [instance for instance in wanted if instance.instance_id in kept]
-        return wanted
-
-    def _merged(self, wanted: Sequence[Instance], before: Sequence[Instance], *, partial: bool) -> list[Instance]:
-        """What the source says now, and what was made or corrected in tdvc.
-
-        An imported instance that the source does not have any more goes, unless some of the record was unreadable:
-        then it may be there and only not understood.
-        """
-        if not before:
-            return [_imported(instance) for instance in wanted]
-        says_all = {"source", "instance_id", "file_id"} <= self._format.KEEPS and not partial
-        known = _Known(before, self._format)
-        merged = [self._reconciled(known, instance) for instance in wanted]
-        taken = {instance.instance_id for instance in merged}
-        left = [instance for instance in before if instance.instance_id not in taken]
-        return merged + [i for i in left if partial or (i.source != IMPORTED and not says_all)]
-
-    def _reconciled(self, known: _Known, instance: Instance) -> Instance:
-        """An instance that comes in, put together with what the file has of it."""
-        again = known.again(instance)
-        if again is None:
-            return _imported(instance)
-        former, found = again
-        corrected = former.source == HUMAN and instance.source in (None, IMPORTED)
-        if corrected and not self._options.overwrite and not same_instance(former, found):
-            self._result.kept_instances += 1
-            return former
-        return found
+        if outcome.complete is not None:
+            schema = self._edit.schema_id(self._target.name) if outcome.complete else NO_ID
+            state = state._replace(complete=int(outcome.complete), completeness_schema=schema)
+        if outcome.properties is not None:
+            state = state._replace(properties=outcome.properties)
+        return state
 
 
-def _imported(instance: Instance) -> Instance:
-    return instance if instance.source else msgspec.structs.replace(instance, source=IMPORTED)
-
-
-def _score(instance: Instance) -> float | None:
-    text = bytes(instance.score)
-    return None if text == b"null" else float(text)
-
-
-class _Known:
-    """Instances that a file has, to be known again in what comes in from a format."""
-
-    def __init__(self, before: Sequence[Instance], chosen: Format) -> None:
-        self._left = {instance.instance_id: instance for instance in before}
-        self._by_content: dict[tuple[Any, ...], list[Instance]] | None = None
-        self._name = chosen.NAME
-        self._keeps_properties = "properties" in chosen.KEEPS
-        self._silent = [name for name in ("attributes", "frame", "score", "sequence") if name not in chosen.KEEPS]
-
-    def again(self, instance: Instance) -> tuple[Instance, Instance] | None:
-        """The instance as the file has it, and with what is new about it; None where the file does not have it.
-
-        What the format can't carry is no news when it is missing: it stays as it was.
-        """
-        former = self._left.get(instance.instance_id) or self._twin(instance)
-        if former is None:
-            return None
-        self._left.pop(former.instance_id, None)
-        changes: dict[str, Any] = {name: getattr(former, name) for name in self._silent}
-        changes["instance_id"] = former.instance_id
-        if instance.source in (None, IMPORTED):
-            changes["source"] = former.source
-        if bytes(instance.properties) != bytes(former.properties):
-            changes["properties"] = self._properties(former, instance)
-        return former, msgspec.structs.replace(instance, **changes)
-
-    def _properties(self, former: Instance, instance: Instance) -> msgspec.Raw:
-        """What the format says now; it adds nothing of its own to an instance it said nothing of before."""
-        before, now = numbers.parse(bytes(former.properties)), numbers.parse(bytes(instance.properties))
-        if self._name not in before:
-            now.pop(self._name, None)
-        after = now if self._keeps_properties and now else {**before, **now}
-        return msgspec.Raw(numbers.spell(after)) if after else former.properties
-
-    def _twin(self, instance: Instance) -> Instance | None:
-        """An instance that says the same under another id."""
-        if self._by_content is None:
-            self._by_content = {}
-            for known in self._left.values():
-                self._by_content.setdefault(self._content(known), []).append(known)
-        twins = self._by_content.get(self._content(instance), [])
-        return next((twin for twin in twins if twin.instance_id in self._left), None)
-
-    def _content(self, instance: Instance) -> tuple[Any, ...]:
-        """What an instance says in the words of the format, however its numbers are spelled."""
-        said: list[Any] = [instance.label, instance.type, str(_as_floats(instance.coordinates))]
-        if "attributes" not in self._silent:
-            said.append(repr(sorted((key, str(value)) for key, value in instance.attribute_values.items())))
-        if "frame" not in self._silent:
-            said.append(instance.frame)
-        return tuple(said)
-
-
-def _as_floats(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_as_floats(item) for item in value]
-    return round(float(value), 6) if isinstance(value, int | float) else value
-
-
-class _Matches:
-    """Finds the file of a directory that a record without a picture is about."""
-
-    def __init__(self, edit: Transaction, target: Directory) -> None:
-        self._edit = edit
-        self._target = target
-        self._by_name: dict[str, list[str]] | None = None
-        self._by_stem: dict[str, list[str]] = {}
-        self._by_id: dict[FileId, str] = {}
-
-    def find(self, record: FileRecord) -> list[str]:
-        """The paths it may be: by file_id, else by name."""
-        known = self.named(record.path)
-        if record.file_id is not None and (path := self._by_id.get(FileId(bytes.fromhex(record.file_id)))):
-            return [path]
-        return known
-
-    def named(self, path: str) -> list[str]:
-        """The paths whose last component is that of `path`; where there is none, with any extension."""
-        if self._by_name is None:
-            self._by_name = {}
-            for entry in self._target.entries():
-                name = entry.path.rpartition("/")[2]
-                self._by_name.setdefault(name, []).append(entry.path)
-                self._by_stem.setdefault(name.rpartition(".")[0], []).append(entry.path)
-                self._by_id[entry.state.file_id] = entry.path
-        name = path.rpartition("/")[2]
-        return self._by_name.get(name) or self._by_stem.get(name, [])
+def _with_bytes(state: FileState, file: Arrived | None) -> FileState:
+    """A file's state with the bytes that came, if any did."""
+    if file is None or file.blob == state.blob:
+        return state
+    return state._replace(blob=file.blob, size_bytes=file.found.size_bytes, media_type=file.media_type)

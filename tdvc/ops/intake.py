@@ -19,8 +19,8 @@ from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.objects.store import LARGE_BYTES, ObjectWriter
 from tdvc.ops.progress import Progress
-from tdvc.ops.workers import SLOTS, spread, worker_count
 from tdvc.storage.folder import FileChanged, Found, read_into, read_pieces, read_small
+from tdvc.workers import SLOTS, spread, worker_count
 
 _SLOT_BYTES = 4 << 20
 _BATCH_FILES = 256

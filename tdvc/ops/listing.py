@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from tdvc.errors import NotFound, Usage
+from tdvc.ids import FileId
 from tdvc.model import numbers
+from tdvc.model.completeness import Mark
 from tdvc.model.records import Instance
-from tdvc.ops.select import matching, with_label
+from tdvc.ops.completeness import Marks
+from tdvc.ops.select import matching, narrowed
 from tdvc.repo.commit import read_commit, read_snapshot
 from tdvc.repo.directory import Counts, Directory
 from tdvc.repo.entry import PATHS, Entry
@@ -22,7 +24,7 @@ from tdvc.tables.tree import Table
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file in a list; ids in hexadecimal."""
+    """A file in a list; ids in hexadecimal. `stale` where it was complete under a schema that asked less."""
 
     path: str
     file_id: str
@@ -30,6 +32,7 @@ class Listed:
     size_bytes: int
     instances: int
     complete: bool
+    stale: bool
     media_type: str
 
 
@@ -43,7 +46,9 @@ class Shown:
         directory: the directory's name.
         root: id of the state.
         counts: of the state.
-        labels: label to (files with it, instances of it).
+        labels: key of a label to (files with it, instances of it).
+        names: key to display name, of labels that are called something else than their key.
+        stale: how many of the complete files were so under a schema that asked less.
         commit: id of the commit.
         author: of the commit or snapshot.
         time: of the commit or snapshot.
@@ -61,6 +66,8 @@ class Shown:
     root: str
     counts: Counts | None = None
     labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    stale: int = 0
     commit: str | None = None
     author: str | None = None
     time: str | None = None
@@ -72,23 +79,24 @@ class Shown:
     origin: str | None = None
 
 
-def ls(repository: Repository, selector: str | None = None, *, label: str | None = None) -> Iterator[Listed]:
+def ls(
+    repository: Repository, selector: str | None = None, *, label: str | None = None, where: str | None = None
+) -> Iterator[Listed]:
     """The files that a selector means, ordered by path; those of the current directory for None.
 
     Raises:
         NotFound: unknown-revision; file-not-found, where a pattern fits nothing.
+        Usage: bad-query.
     """
     revision, pattern = parse_selector(selector or repository.view.current)
     directory = repository[revision]
-    entries = matching(directory, pattern)
-    first = next(entries, None)
-    if first is None and pattern:
+    if pattern and next(matching(directory, pattern), None) is None:
         raise NotFound("file-not-found", f"{directory.title} has no file {pattern!r}.", pattern=pattern)
-    found = chain([first] if first else [], entries)
-    return (_listed(entry) for entry in with_label(directory, found, label))
+    marks = Marks(directory)
+    return (_listed(entry, marks) for entry in narrowed(repository, directory, pattern, label, where))
 
 
-def _listed(entry: Entry) -> Listed:
+def _listed(entry: Entry, marks: Marks) -> Listed:
     state = entry.state
     return Listed(
         path=entry.path,
@@ -97,6 +105,7 @@ def _listed(entry: Entry) -> Listed:
         size_bytes=state.size_bytes,
         instances=state.instance_count,
         complete=bool(state.complete),
+        stale=marks.of(entry) is Mark.STALE,
         media_type=state.media_type.decode(errors="replace"),
     )
 
@@ -112,7 +121,8 @@ def show(repository: Repository, selector: str | None = None) -> Shown:
     if path:
         return _show_file(repository, directory, directory.entry(path))
     shown = Shown("directory", directory.title, directory.name, directory.root.hex(), counts=directory.counts)
-    shown.labels = count_labels(directory)
+    shown.labels, shown.names = count_labels(directory), directory.schema.names()
+    shown.stale = Marks(directory).count_stale()
     view = repository.view
     if revision in view.directories:
         directory_commit = view.directories[revision].commit
@@ -131,14 +141,19 @@ def show(repository: Repository, selector: str | None = None) -> Shown:
     return shown
 
 
-def count_labels(directory: Directory) -> dict[str, tuple[int, int]]:
-    """Label to (files with it, instances of it), ordered by label. Reads every instance set."""
+def count_labels(*states: Directory) -> dict[str, tuple[int, int]]:
+    """Label to (files with it, instances of it), ordered by label; a file that several states hold counts once."""
     files: Counter[str] = Counter()
     instances: Counter[str] = Counter()
-    for entry in directory.entries():
-        labels = Counter(instance.label for instance in directory.instances(entry))
-        files.update(labels.keys())
-        instances.update(labels)
+    met: set[FileId] = set()
+    for state in states:
+        for entry in state.entries():
+            if entry.state.file_id not in met:
+                labels = Counter(instance.label for instance in state.instances(entry))
+                files.update(labels.keys())
+                instances.update(labels)
+        if len(states) > 1:
+            met.update(entry.state.file_id for entry in state.entries())
     return {label: (files[label], instances[label]) for label in sorted(instances)}
 
 
@@ -154,7 +169,8 @@ def _show_file(repository: Repository, directory: Directory, entry: Entry) -> Sh
         f"{directory.title}:{entry.path}",
         directory.name,
         directory.root.hex(),
-        file=_listed(entry),
+        file=_listed(entry, Marks(directory)),
+        names=directory.schema.names(),
         instances=directory.instances(entry),
         properties=numbers.plain(numbers.parse(state.properties)) if state.properties else {},
         directories=holders,

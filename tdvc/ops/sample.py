@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 
 from tdvc.errors import Refused, Usage
 from tdvc.formats import pascal_voc
+from tdvc.formats.base import FileRecord
 from tdvc.model.problems import Problem
 from tdvc.model.records import derived_instance_id
 
@@ -255,7 +256,7 @@ def _outline_edits(number: int, things: list[_Thing]) -> list[dict[str, Any]]:
 def _corrections(source: Path, outlines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first dog's box moved a little, and the second dog called a cat; ids as the import derives them."""
     problems: list[Problem] = []
-    records = pascal_voc.read(source, problems.append)
+    records = (record for record in pascal_voc.read(source, problems.append) if isinstance(record, FileRecord))
     dogs = [(record.path, found) for record in records for found in record.instances if found.label == "dog"]
     (path, moved), (other_path, cat) = dogs[:2]
     x0, y0, x1, y1 = moved.coordinates

@@ -7,8 +7,10 @@ git's path patterns. An exact path comes first, so that a name with a bracket in
 from __future__ import annotations
 
 import fnmatch
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tdvc.errors import NotFound
 from tdvc.ids import NO_ID, Kind, canonical_json
@@ -18,25 +20,38 @@ from tdvc.repo.entry import Entry
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import parse_selector
 
+if TYPE_CHECKING:
+    from tdvc.query.parser import Query
+
 _GLOB = re.compile(r"[*?\[]")
 
 
-def select(repository: Repository, selector: str, *, label: str | None = None) -> tuple[Directory, list[Entry]]:
+def select(
+    repository: Repository, selector: str, *, label: str | None = None, where: str | Query | None = None
+) -> tuple[Directory, list[Entry]]:
     """The state a selector names and the files of it that it means, ordered by path.
 
+    Args:
+        repository: the repository.
+        selector: `REV[:PATH-or-glob]`.
+        label: only files with at least one such instance.
+        where: only files that a query means (`docs/query.md`).
+
     Raises:
-        NotFound: unknown-revision; file-not-found where a pattern or a label fits nothing.
+        NotFound: unknown-revision; file-not-found where a pattern, a label or a query fits nothing.
+        Usage: bad-query.
     """
     revision, pattern = parse_selector(selector)
     directory = repository[revision]
-    entries = list(with_label(directory, matching(directory, pattern), label))
-    if not entries and (pattern or label):
+    entries = list(narrowed(repository, directory, pattern, label, where))
+    if not entries and (pattern or label or where):
         wanted = f"file {pattern!r}" if pattern else "file"
         with_label_text = f" with an instance labelled {label!r}" if label else ""
+        with_label_text += " that the query means" if where else ""
         raise NotFound(
             "file-not-found",
             f"{directory.title} has no {printable(wanted)}{with_label_text}.",
-            hint=_known_labels(directory) if label else f"tdvc ls {directory.title}",
+            hint=_known_labels(directory) if label or where else f"tdvc ls {directory.title}",
             pattern=pattern,
             label=label,
         )
@@ -67,6 +82,26 @@ def matching(directory: Directory, pattern: str) -> Iterator[Entry]:
             yield entry
 
 
+def narrowed(
+    repository: Repository,
+    directory: Directory,
+    pattern: str,
+    label: str | None,
+    where: str | Query | None,
+) -> Iterator[Entry]:
+    """The entries that a pattern means, that have a label, and that a query means.
+
+    Raises:
+        Usage: bad-query, before the first one is asked for.
+        NotFound: for a name in the query that is not there.
+    """
+    if where is None:
+        return with_label(directory, matching(directory, pattern), label)
+    querying = importlib.import_module("tdvc.ops.querying")  # numpy, which other selections do without
+    found = matching(directory, pattern) if pattern else None
+    return with_label(directory, querying.with_where(repository, directory, found, where), label)
+
+
 def path_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Whether a path is one of `patterns`, below one of them, or fits one as a glob; always, where there are none."""
     if not patterns:
@@ -78,10 +113,11 @@ def path_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def with_label(directory: Directory, entries: Iterable[Entry], label: str | None) -> Iterator[Entry]:
-    """Those entries that have at least one instance with a label."""
+    """Those entries that have at least one instance with a label, given by key, name or alias."""
     if label is None:
         yield from entries
         return
+    label = directory.schema.key_of(label) or label
     needle = b'"label":' + canonical_json(label)
     for entry in entries:
         if entry.state.instances == NO_ID or needle not in directory.objects.read(

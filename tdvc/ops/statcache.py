@@ -98,6 +98,11 @@ class StatCache:
         content = b"".join((head, b"\n", numbers, *(blob for _, blob in kept), paths))
         return content + xxhash.xxh3_64_intdigest(content).to_bytes(8, "little")
 
+    @staticmethod
+    def is_whole(content: bytes) -> bool:
+        """Whether the bytes of a cache are as they were written."""
+        return xxhash.xxh3_64_intdigest(content[:-8]) == int.from_bytes(content[-8:], "little")
+
     @classmethod
     def decode(cls, content: bytes) -> Self:
         """The cache from its bytes; an empty one where they are not whole."""
@@ -108,7 +113,7 @@ class StatCache:
 
     @classmethod
     def _decode(cls, content: bytes) -> Self:
-        if xxhash.xxh3_64_intdigest(content[:-8]) != int.from_bytes(content[-8:], "little"):
+        if not cls.is_whole(content):
             return cls()
         line, _, body = content[:-8].partition(b"\n")
         head = json.loads(line)

@@ -9,7 +9,8 @@ from pathlib import Path
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.checkoutrecord import ANNOTATION_FILES, read_record
-from tdvc.ops.committing import staged_totals
+from tdvc.ops.committing import schema_differs, staged_totals
+from tdvc.ops.completeness import Marks
 from tdvc.ops.diffing import DiffTotals
 from tdvc.ops.directories import DirectoryInfo, describe
 from tdvc.ops.progress import Progress, silent
@@ -28,6 +29,8 @@ class StatusResult:
         commit_message: of its last commit, None before the first.
         commit_time: of its last commit.
         staged: what differs from the last commit, counted by files.
+        schema_differs: whether the schema is another than the one of the last commit.
+        stale: how many of the complete files were so under a schema that asked less.
         others: the other directories at a glance.
     """
 
@@ -35,6 +38,8 @@ class StatusResult:
     commit_message: str | None
     commit_time: str | None
     staged: DiffTotals
+    schema_differs: bool
+    stale: int
     others: list[DirectoryInfo]
 
 
@@ -79,6 +84,8 @@ def status(repository: Repository, directory: str | None = None) -> StatusResult
         commit_message=commit.message if commit else None,
         commit_time=commit.time if commit else None,
         staged=staged_totals(repository, state),
+        schema_differs=schema_differs(repository, state),
+        stale=Marks(state).count_stale(),
         others=[describe(repository, view, name) for name in sorted(view.directories) if name != state.name],
     )
 

@@ -56,7 +56,12 @@ class RemoveResult:
 
 
 def mirror(
-    repository: Repository, sources: Sequence[str], destination: str, *, label: str | None = None
+    repository: Repository,
+    sources: Sequence[str],
+    destination: str,
+    *,
+    label: str | None = None,
+    where: str | None = None,
 ) -> TransferResult:
     """Put the same files into another directory.
 
@@ -68,14 +73,16 @@ def mirror(
         destination: `DIRECTORY[:PATH]`; a directory that is missing is created. PATH is the new path of a single
             file, or with `/` at its end a folder.
         label: only files with at least one such instance.
+        where: only files that a query means.
 
     Raises:
         NotFound: unknown-revision, file-not-found.
         Refused: file-exists.
+        Usage: bad-query.
     """
     result = TransferResult("mirror", "")
-    with repository.transaction(_title("mirror", sources, destination, label)) as edit:
-        if label is None and _mirrors_all(edit, sources, destination):
+    with repository.transaction(_title("mirror", sources, destination, label, where)) as edit:
+        if label is None and where is None and _mirrors_all(edit, sources, destination):
             counts = repository.directory(sources[0]).counts
             result.destination, result.created_directory = parse_selector(destination).revision, True
             edit.clone_directory(sources[0], result.destination)
@@ -83,7 +90,7 @@ def mirror(
             result.operation = edit.publish()
             return result
         target = _Target(repository, edit, destination, result)
-        places = target.places(sources, label)
+        places = target.places(sources, label, where)
         living = edit.living(entry.state.file_id for _, entry, _ in places)
         for _, entry, path in places:
             if target.holds(path, entry.state.file_id):
@@ -103,6 +110,7 @@ def copy(
     destination: str,
     *,
     label: str | None = None,
+    where: str | None = None,
     with_instances: bool = False,
 ) -> TransferResult:
     """Make new files over the same bytes in a directory; see `mirror` for the arguments and errors.
@@ -110,9 +118,9 @@ def copy(
     Without instances a copy is never complete, whatever its source is.
     """
     result = TransferResult("copy", "")
-    with repository.transaction(_title("copy", sources, destination, label)) as edit:
+    with repository.transaction(_title("copy", sources, destination, label, where)) as edit:
         target = _Target(repository, edit, destination, result)
-        places = target.places(sources, label)
+        places = target.places(sources, label, where)
         wanted = []
         for _, entry, path in places:
             row = target.row(path)
@@ -136,7 +144,12 @@ def copy(
 
 
 def move(
-    repository: Repository, sources: Sequence[str], destination: str, *, label: str | None = None
+    repository: Repository,
+    sources: Sequence[str],
+    destination: str,
+    *,
+    label: str | None = None,
+    where: str | None = None,
 ) -> TransferResult:
     """Take files out of one living directory and put them into another, or elsewhere in the same.
 
@@ -145,9 +158,9 @@ def move(
         NotFound, Refused: as `mirror`.
     """
     result = TransferResult("move", "")
-    with repository.transaction(_title("move", sources, destination, label)) as edit:
+    with repository.transaction(_title("move", sources, destination, label, where)) as edit:
         target = _Target(repository, edit, destination, result)
-        for source, entry, path in target.places(sources, label):
+        for source, entry, path in target.places(sources, label, where):
             _require_living(repository, source)
             if source.name == target.name and path == entry.path:
                 result.already_there += 1
@@ -163,7 +176,12 @@ def move(
 
 
 def remove(
-    repository: Repository, sources: Sequence[str], *, label: str | None = None, dry_run: bool = False
+    repository: Repository,
+    sources: Sequence[str],
+    *,
+    label: str | None = None,
+    where: str | None = None,
+    dry_run: bool = False,
 ) -> RemoveResult:
     """Take files out of living directories. History, snapshots and other directories keep them.
 
@@ -172,9 +190,10 @@ def remove(
         NotFound: unknown-revision, file-not-found.
     """
     removed = []
-    edit = repository.transaction(f"remove {' '.join(printable(source) for source in sources)}{_labelled(label)}")
+    named = " ".join(printable(source) for source in sources)
+    edit = repository.transaction(f"remove {named}{_narrowing(label, where)}")
     for source in sources:
-        directory, entries = select(repository, source, label=label)
+        directory, entries = select(repository, source, label=label, where=where)
         _require_living(repository, directory)
         for entry in entries:
             edit.take_out(directory.name, entry.path)
@@ -185,8 +204,8 @@ def remove(
     return RemoveResult(removed, edit.operation)
 
 
-def _title(verb: str, sources: Sequence[str], destination: str, label: str | None) -> str:
-    return f"{verb} {' '.join(printable(source) for source in sources)} {destination}{_labelled(label)}"
+def _title(verb: str, sources: Sequence[str], destination: str, label: str | None, where: str | None) -> str:
+    return f"{verb} {' '.join(printable(source) for source in sources)} {destination}{_narrowing(label, where)}"
 
 
 def _mirrors_all(edit: Transaction, sources: Sequence[str], destination: str) -> bool:
@@ -199,8 +218,9 @@ def _mirrors_all(edit: Transaction, sources: Sequence[str], destination: str) ->
     )
 
 
-def _labelled(label: str | None) -> str:
-    return f" --label {printable(label)}" if label else ""
+def _narrowing(label: str | None, where: str | None) -> str:
+    labelled = f" --label {printable(label)}" if label else ""
+    return f"{labelled} --where {printable(where)}" if where else labelled
 
 
 def _require_living(repository: Repository, directory: Directory) -> None:
@@ -242,10 +262,13 @@ class _Target:
         self._held: dict[bytes, Row] = {}
         self._arriving: set[FileId] = set()
 
-    def places(self, sources: Sequence[str], label: str | None) -> list[tuple[Directory, Entry, str]]:
+    def places(
+        self, sources: Sequence[str], label: str | None, where: str | None
+    ) -> list[tuple[Directory, Entry, str]]:
         """Every selected file once, with the state it was found in and its path in the destination."""
         found: dict[str, tuple[Directory, Entry, str]] = {}
-        chosen = [(directory, entry) for source in sources for directory, entry in self._selected(source, label)]
+        selected = (select(self._repository, source, label=label, where=where) for source in sources)
+        chosen = [(directory, entry) for directory, entries in selected for entry in entries]
         for directory, entry in chosen:
             path = self._path_for(entry.path, alone=len(chosen) == 1)
             earlier = found.setdefault(path, (directory, entry, path))
@@ -255,10 +278,6 @@ class _Target:
             self._rows = self._files.get_many(path.encode() for path in found)
             self._held = self._paths.get_many(entry.state.file_id for _, entry, _ in found.values())
         return list(found.values())
-
-    def _selected(self, source: str, label: str | None) -> list[tuple[Directory, Entry]]:
-        directory, entries = select(self._repository, source, label=label)
-        return [(directory, entry) for entry in entries]
 
     def _path_for(self, path: str, *, alone: bool) -> str:
         if not self._place:

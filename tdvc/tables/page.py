@@ -173,8 +173,27 @@ class Page:
         return list(zip(*(self.column(i) for i in range(len(self._columns))), strict=True))
 
     def row(self, at: int) -> Row:
-        """One row."""
-        return tuple([self.column(i)[at] for i in range(len(self._columns))])
+        """One row; of a column that nobody asked for, nothing but its cell is decoded."""
+        return tuple([self._cell(i, at) for i in range(len(self._columns))])
+
+    def _cell(self, position: int, at: int) -> Any:
+        values = self._values[position]
+        if values is not None:
+            return values[at]
+        column = self._columns[position]
+        start, _ = self._buffers[position]
+        if column.width:
+            content = self._content[start + at * column.width : start + (at + 1) * column.width]
+            return int.from_bytes(content, "little") if column.number else content
+        base = start + 4 * self.row_count
+        first, last = (self._end(start, i) if i >= 0 else 0 for i in (at - 1, at))
+        if not first <= last <= self._buffers[position][1] - base:
+            raise _damaged("has offsets out of order")
+        return self._content[base + first : base + last]
+
+    def _end(self, start: int, at: int) -> int:
+        """Where a value of variable width ends, counted from the first."""
+        return int.from_bytes(self._content[start + 4 * at : start + 4 * at + 4], "little")
 
     def differing_rows(self, other: Page) -> list[int] | None:
         """Which rows differ from those of a page with the same keys; None where the keys differ."""

@@ -72,7 +72,7 @@ def test_status(labelled):
     )
     assert "Next: tdvc commit -d Night -m MESSAGE\n" in labelled("status", "-d", "Night").out
     ran = labelled("status", "--json")
-    assert keys(ran) == {"directory", "commit_message", "commit_time", "staged", "others"}
+    assert keys(ran) == {"directory", "commit_message", "commit_time", "staged", "schema_differs", "stale", "others"}
     assert ran.json["staged"]["annotated_files"] == 2
 
 
@@ -113,7 +113,7 @@ def test_undo_redo_and_operations(labelled):
     ]
     assert labelled("redo").code == 1
     assert keys(labelled("operations", "--json")) == {"operation", "command", "author", "time", "undoes", "shown"}
-    assert keys(labelled("undo", "--json")) == {"command", "operation"}
+    assert keys(labelled("undo", "--json")) == {"command", "commands", "operation"}
 
 
 # files
@@ -181,7 +181,8 @@ def test_ls(labelled):
         "     5 B       0  -         night/3.txt\n"
     )
     found = labelled("ls", "--json")
-    assert keys(found) == {"path", "file_id", "blob", "size_bytes", "instances", "complete", "media_type"}
+    expected = {"path", "file_id", "blob", "size_bytes", "instances", "complete", "stale", "media_type"}
+    assert keys(found) == expected
     assert labelled("ls", "Pets", "--label", "none", "--json").out == "[]\n"
     assert labelled("ls", "Pets:none").code == 1
     assert labelled("ls", "none").code == 1
@@ -344,10 +345,10 @@ def test_commit_and_log(labelled):
         "ID  MOMENT  ann  Boxes  (3 files, 3 instances)\nID  MOMENT  ann  First photos  (3 files, 0 instances)\n"
     )
     assert labelled("log", "Pets~1", "-n", "1").out == labelled("log").out.splitlines(keepends=True)[1]
-    expected = {"commit", "parents", "directory", "author", "time", "message", "counts"}
+    expected = {"changed", "commit", "parents", "directory", "author", "time", "message", "counts"}
     assert keys(labelled("log", "--json")) == expected
     labelled("complete", "1.txt")
-    expected = {"directory", "commit", "counts", "changed", "operation"}
+    expected = {"checked", "directory", "commit", "counts", "changed", "operation"}
     assert keys(labelled("commit", "-m", "x", "--json")) == expected
 
 
@@ -395,7 +396,7 @@ def test_diff(edited):
         "           + tail  tag  [e0e0e0e0]\n"
         "changed  2.txt  (other bytes, complete)\n"
         "moved    night/3.txt -> 3.txt\n"
-        "added    new/1.txt  (2 instances)\n" + TOTALS
+        "added    new/1.txt  (2 instances)\n\nschema   learned cat, tail\n" + TOTALS
     )
 
 
@@ -406,8 +407,59 @@ def test_diff_stat(edited):
         "           instances +1 -1 ~1\n"
         "changed  2.txt  (other bytes, complete)\n"
         "moved    night/3.txt -> 3.txt\n"
-        "added    new/1.txt  (2 instances)\n" + TOTALS
+        "added    new/1.txt  (2 instances)\n"
+        "\n"
+        "schema   learned cat, tail\n"
+        "\n"
+        "label  before  added  removed  changed  to others  from others   churn\n"
+        "cat         0     +1        -        -          -            1     new\n"
+        "dog         2      -        -       ~1          1            -   50.0%\n"
+        "nose        1      -       -1        -          -            -  100.0%\n"
+        "tail        0     +2        -        -          -            -     new\n" + TOTALS
     )
+
+
+def test_diff_summary(edited):
+    assert edited("diff", "-S").out == (
+        "Pets@ -> Pets\n1 file added, 1 file moved, 1 file replaced, 1 file annotated, 1 file marked, "
+        "3 instances added, 1 instance removed, 1 instance moved, 1 instance relabelled, 1 attribute changed.\n"
+    )
+    assert "files" not in edited("diff", "-S", "--json").json
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--summary", "--name-only"],
+        ["--format", "patch", "--json"],
+        ["--force"],
+        ["--match", "iou:2"],
+        ["--match", "label"],
+        ["--html", "x.html", "--pictures", "link"],
+    ],
+)
+def test_diff_options_that_make_no_sense(edited, arguments):
+    assert edited("diff", *arguments).code == 2
+
+
+def test_diff_as_a_patch_and_apply(edited, tmp_path):
+    patch = tmp_path / "pets.jsonl"
+    patch.write_text(edited("diff", "--format", "patch").out)
+    assert edited("apply", str(patch)).code == 20
+    ran = edited("apply", str(patch), "--reverse", "--dry-run", "--json")
+    assert (ran.json["removed_files"], ran.json["moved_files"], ran.json["operation"]) == (1, 1, None)
+    ran = edited("apply", str(patch), "-R")
+    assert ran.out == (
+        "Pets: 1 file removed, 1 file moved, 2 files changed, 1 instance added, 1 instance changed, 1 instance removed.\n"
+    )
+    assert edited("diff", "-N").out == ""
+
+
+def test_diff_as_a_page(edited, tmp_path):
+    page = tmp_path / "page.html"
+    assert edited("diff", "--html", str(page)).out.startswith(f"{page}: 4 files, ")
+    assert edited("diff", "--html", str(page)).code == 1
+    assert edited("diff", "--html", str(page), "--force", "--json").json["files"] == 4
 
 
 def test_diff_as_json(edited):
@@ -422,8 +474,9 @@ def test_diff_as_json(edited):
     assert change["before"]["geometry"] == [1, 2, 31, 42]
     assert change["after"]["label"] == "cat"
     assert change["attributes"] == {"age": {"before": None, "after": 3}}
-    assert change["shift"] == [3, 0]
-    assert 0.81 < change["iou"] < 0.83
+    assert change["geometry"]["shift"] == [3, 0]
+    assert 0.81 < change["geometry"]["iou"] < 0.83
+    assert found["version"] == 1
 
 
 def test_diff_of_nothing(pets):
@@ -462,7 +515,10 @@ def test_snapshots(labelled):
     assert steady(labelled("snapshots").out) == "v1  Pets  ID  MOMENT  3 files  0 instances  For training\n"
     expected = {"name", "directory", "commit", "root", "author", "time", "message", "counts"}
     assert keys(labelled("snapshots", "--json")) == expected
-    expected = {"name", "directory", "commit", "root", "counts", "staged_edits_left_out", "operation"}
+    expected = {"checked", "name", "directory", "commit", "root", "counts", "staged_edits_left_out", "problems"}
+    expected |= {"operation"}
+    labelled("complete", "*")
+    labelled("commit", "-m", "Complete")
     assert keys(labelled("snapshot", "Pets", "v2", "--json")) == expected
 
 

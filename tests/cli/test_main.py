@@ -70,12 +70,31 @@ def test_help_lists_each_command_with_the_first_sentence_of_its_own_help(tdvc):
 
 def test_every_command_prints_json_but_those_that_print_bytes_or_text():
     without = {words for words, command in commands().items() if not any("--json" in p.opts for p in command.params)}
-    assert without == {("cat",), ("completion",), ("demo",), ("help",)}
+    assert without == {("bisect",), ("cat",), ("check",), ("completion",), ("demo",), ("help",), ("schema", "export")}
 
 
 def test_what_deletes_or_exchanges_can_be_tried_first():
     found = {words for words, command in commands().items() if any("--dry-run" in p.opts for p in command.params)}
-    assert found == {("add",), ("import",), ("export",), ("remove",), ("directory", "remove"), ("checkout",)}
+    of_schema = {"change-type", "delete", "import", "merge", "move-attribute", "split", "use"}
+    assert {words[1] for words in found if words[0] == "schema" and len(words) > 1} == of_schema
+    found = {words for words in found if words[0] != "schema"}
+    assert found == {
+        ("add",),
+        ("apply",),
+        ("import",),
+        ("export",),
+        ("remove",),
+        ("directory", "remove"),
+        ("checkout",),
+        ("gc",),
+        ("restore",),
+        ("reset",),
+        ("revert",),
+        ("cherry-pick",),
+        ("merge",),
+        ("resolve",),
+        ("validate",),
+    }
 
 
 def test_help_command(tdvc):

@@ -84,8 +84,8 @@ def test_nothing_staged(pets: Repository) -> None:
     commit(pets, "first")
     with unchanged(pets), fails(Refused, "nothing-to-commit"):
         commit(pets, "again")
-    relabel(pets, "dog", "cat")
-    relabel(pets, "cat", "dog")
+    complete(pets, ["b.jpg"])
+    complete(pets, ["b.jpg"], undo=True)
     with unchanged(pets), fails(Refused, "nothing-to-commit"):
         commit(pets, "there and back")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tdvc.ops.importing import ImportOptions, import_
 from tdvc.ops.listing import show
 from tdvc.repo.repository import Repository
 from tests.ops.bloodcells import LABELS, cells_of, instance_count, name_of, write_picture, write_set
-from tests.ops.build import box, fails, file_id, held, labels, lines, read_tree, stock, unchanged, write_tree
+from tests.ops.build import box, fails, file_id, held, jpeg, labels, lines, read_tree, stock, unchanged, write_tree
 
 
 @pytest.fixture
@@ -252,3 +253,134 @@ def test_what_can_not_be_imported(repository: Repository, tmp_path: Path) -> Non
         import_(repository, tmp_path / "plain", format="yolo-9000")
     with unchanged(repository), fails(NotFound, "directory-not-found"):
         import_(repository, tmp_path / "plain", "Nowhere")
+
+
+def truth_and_runs(folder: Path, **runs: list[dict]) -> Path:
+    """A COCO set of two pictures with two boxes on the first, and result files of model runs."""
+    truth = {
+        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "categories": [{"id": 1, "name": "dog"}],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": 1, "bbox": [n, 0, 9, 9], "area": 81, "iscrowd": 0} for n in (1, 2)
+        ],
+    }
+    files = {f"images/{name}.jpg": jpeg(name) for name in "ab"}
+    files["annotations/instances_val.json"] = json.dumps(truth).encode()
+    files |= {f"runs/{name}.json": json.dumps(found).encode() for name, found in runs.items()}
+    return write_tree(folder, files)
+
+
+def predicted(image: int = 1, x: int = 1, score: float = 0.5) -> dict:
+    return {"image_id": image, "category_id": 1, "bbox": [x, 0, 9, 9], "score": score}
+
+
+def by_source(repository: Repository, path: str) -> dict[str, list[tuple[float, str]]]:
+    found: dict[str, list[tuple[float, str]]] = {}
+    for instance in repository["Main"][path].instances:
+        found.setdefault(instance.source, []).append((instance.coordinates[0], bytes(instance.score).decode()))
+    return {source: sorted(held) for source, held in found.items()}
+
+
+GROUND_TRUTH = {"import": [(1, "null"), (2, "null")]}
+
+
+def test_predictions_come_beside_the_ground_truth_run_by_run(repository: Repository, tmp_path: Path) -> None:
+    """Also where a prediction says exactly what somebody drew."""
+    runs = {"first": [predicted(x=1), predicted(x=5)], "second": [predicted(x=1, score=0.9), predicted(2, x=7)]}
+    source = truth_and_runs(tmp_path, **runs)
+    import_(repository, source, format="coco")
+    truth = held(repository, "Main")
+    for name in runs:
+        result = import_(repository, source / f"runs/{name}.json")
+        assert (result.problems, result.removed_instances, result.changed_instances) == ([], 0, 0)
+    assert by_source(repository, "images/a.jpg") == GROUND_TRUTH | {
+        "first": [(1, "0.5"), (5, "0.5")],
+        "second": [(1, "0.9")],
+    }
+    assert by_source(repository, "images/b.jpg") == {"second": [(7, "0.5")]}
+    assert all(set(truth[path][1]) <= set(after) for path, (_, after) in held(repository, "Main").items())
+    with unchanged(repository):
+        import_(repository, source / "runs/first.json")
+
+
+def test_predictions_of_the_same_run_are_replaced(repository: Repository, tmp_path: Path) -> None:
+    source = truth_and_runs(tmp_path, first=[predicted(x=1), predicted(2)], second=[predicted(x=3)])
+    import_(repository, source, format="coco")
+    for name in ("first", "second"):
+        import_(repository, source / f"runs/{name}.json")
+    truth_and_runs(tmp_path, first=[predicted(x=1, score=0.25), predicted(x=4)])
+    result = import_(repository, source / "runs/first.json")
+    assert (result.added_instances, result.changed_instances, result.removed_instances) == (1, 1, 1)
+    assert by_source(repository, "images/a.jpg") == GROUND_TRUTH | {
+        "first": [(1, "0.25"), (4, "0.5")],
+        "second": [(3, "0.5")],
+    }
+    assert by_source(repository, "images/b.jpg") == {}
+
+
+def test_a_twin_does_not_take_the_id_of_one_that_comes_in_itself(repository: Repository, tmp_path: Path) -> None:
+    source = truth_and_runs(tmp_path, first=[predicted(x=1)])
+    import_(repository, source / "runs/first.json")
+    truth_and_runs(tmp_path, first=[predicted(x=1, score=0.25), predicted(x=1)])
+    result = import_(repository, source / "runs/first.json")
+    assert (result.added_instances, result.changed_instances, result.removed_instances) == (1, 0, 0)
+    assert by_source(repository, "images/a.jpg") == {"first": [(1, "0.25"), (1, "0.5")]}
+
+
+def test_importing_the_ground_truth_again_leaves_predictions(repository: Repository, tmp_path: Path) -> None:
+    source = truth_and_runs(tmp_path, first=[predicted(x=1)])
+    import_(repository, source, format="coco")
+    import_(repository, source / "runs/first.json")
+    before = held(repository, "Main")
+    with unchanged(repository):
+        import_(repository, source, format="coco")
+    place = source / "annotations/instances_val.json"
+    place.write_text(place.read_text().replace('"id": 2, "image_id": 1', '"id": 2, "image_id": 2'))
+    import_(repository, source, format="coco")
+    assert by_source(repository, "images/a.jpg") == {"import": [(1, "null")], "first": [(1, "0.5")]}
+    assert held(repository, "Main") != before
+
+
+def test_a_prediction_that_somebody_corrected_stays_corrected(repository: Repository, tmp_path: Path) -> None:
+    source = truth_and_runs(tmp_path, first=[predicted(x=5)])
+    import_(repository, source / "runs/first.json")
+    (instance,) = repository["Main"]["images/a.jpg"].instances
+    change = {"instance_id": instance.instance_id, "set": {"label": "cat", "source": "human"}}
+    annotate(repository, lines({"op": "update", "path": "images/a.jpg", **change}))
+    result = import_(repository, source / "runs/first.json")
+    assert (result.kept_instances, result.removed_instances) == (1, 0)
+    assert labels(repository, "Main", "images/a.jpg") == ["cat"]
+
+
+def test_scores_too_low_take_no_ground_truth_away(repository: Repository, tmp_path: Path) -> None:
+    source = truth_and_runs(tmp_path, first=[predicted(x=5, score=0.1)])
+    import_(repository, source, format="coco")
+    import_(repository, source / "runs/first.json", options=ImportOptions(min_score=0.5))
+    assert by_source(repository, "images/a.jpg") == GROUND_TRUTH
+
+
+def test_predictions_of_pictures_that_are_elsewhere(repository: Repository, tmp_path: Path) -> None:
+    """Pictures are known by name; those without a prediction that nobody has are no problem."""
+    source = truth_and_runs(tmp_path / "coco", first=[predicted(x=5)])
+    stock(repository, "Main", {"photos/a.jpg": jpeg("a")})
+    for name in "ab":
+        (source / f"images/{name}.jpg").unlink()
+    result = import_(repository, source / "runs/first.json")
+    assert (result.problems, result.added_files, result.added_instances) == ([], 0, 1)
+    assert result.sentence == "2 of 2 files and 1 of 1 instance imported, 1 label; nothing left out"
+    assert by_source(repository, "photos/a.jpg") == {"first": [(5, "0.5")]}
+
+
+def test_tasks_of_predictions_alone_leave_the_ground_truth(repository: Repository, cells: Path, tmp_path: Path) -> None:
+    import_(repository, cells)
+    path = picture(0)
+    before = held(repository, "Main")[path][1]
+    value = {"x": 10, "y": 10, "width": 5, "height": 5, "rotation": 0, "rectanglelabels": ["WBC"]}
+    item = {"type": "rectanglelabels", "from_name": "l", "to_name": "i", "value": value, "id": "r1"}
+    item |= {"original_width": 640, "original_height": 480}
+    task = {"data": {"image": path}, "predictions": [{"model_version": "m1", "result": [item]}], "annotations": []}
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/tasks.json").write_text(json.dumps([task]))
+    result = import_(repository, tmp_path / "tasks/tasks.json", format="label-studio")
+    assert (result.added_instances, result.removed_instances) == (1, 0)
+    assert set(before) < set(held(repository, "Main")[path][1])

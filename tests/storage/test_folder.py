@@ -325,8 +325,15 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     writer: FolderWriter, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write("a.jpg", [b"before"])
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, piece: write(descriptor, piece[:2]))
+    write, room = os.write, [2, 0]
+
+    def full(descriptor: int, piece: bytes) -> int:
+        left = room.pop(0)
+        if not left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, piece[:left])
+
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(StorageFailure) as caught:
         writer.write("a.jpg", [b"after"])
     assert caught.value.code == "disk-full"

@@ -1,0 +1,61 @@
+"""What a query can ask about: every property, what it is and whose."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """What a property is.
+
+    Attributes:
+        kind: see `tree.Property`.
+        of_instances: whether instances have it, not files.
+        says: what it is, for people.
+    """
+
+    kind: str
+    of_instances: bool
+    says: str
+
+
+PROPERTIES: dict[str, Meaning] = {
+    "path": Meaning("text", False, "where the file is in its directory"),
+    "size": Meaning("number", False, "bytes of the file"),
+    "media_type": Meaning("text", False, "such as `image/jpeg`"),
+    "picture_width": Meaning("number", False, "of the stored pixels; what the source said where they can't be read"),
+    "picture_height": Meaning("number", False, "the same"),
+    "captured_at": Meaning("moment", False, "the file's property `captured_at`, a date or time"),
+    "complete": Meaning("truth", False, "somebody declared the annotation complete"),
+    "stale": Meaning("truth", False, "that was under a schema that asked less"),
+    "instances": Meaning("number", False, "how many instances the file has"),
+    "split": Meaning("text", False, "the splits that the file came with"),
+    "file_id": Meaning("text", False, "32 hexadecimal digits"),
+    "blob": Meaning("text", False, "SHA-256 of the file, 64 hexadecimal digits"),
+    "property": Meaning("any", False, "`property.NAME`, what a source said of the file"),
+    "label": Meaning("text", True, "key, name or alias; `=` and `in` take in the labels below it, `==` does not"),
+    "type": Meaning("text", True, "the spatial type"),
+    "area": Meaning("number", True, "px²"),
+    "width": Meaning("number", True, "of the bounding box, px"),
+    "height": Meaning("number", True, "the same"),
+    "x0": Meaning("number", True, "left edge of the bounding box, px"),
+    "y0": Meaning("number", True, "upper edge"),
+    "x1": Meaning("number", True, "right edge"),
+    "y1": Meaning("number", True, "lower edge"),
+    "score": Meaning("number", True, "of a prediction"),
+    "source": Meaning("text", True, "`human`, `import` or the name of a model run"),
+    "frame": Meaning("number", True, "index of the video frame, from 0"),
+    "sequence": Meaning("text", True, "ties the instances of one object over frames"),
+    "instance_id": Meaning("text", True, "32 hexadecimal digits"),
+    "attribute": Meaning("any", True, "`attribute.NAME`, an answer; by key or name"),
+}
+
+NAMED = ("attribute", "property")
+"""Those that are followed by a dot and a name."""
+
+MEMBERS = {
+    "in_directory": "the file is in that directory now",
+    "in_snapshot": "the file is in that snapshot",
+    "changed_since": "the file is not in that revision, or its bytes, annotation, mark or properties were others there",
+}
+"""What takes a name, and what it asks of the file."""
