@@ -138,12 +138,22 @@ class _Waiting:
 def read_fields(objects: ReadableObjects, kind: Kind, identity: ObjectId) -> dict[str, Any]:
     """A canonical JSON object by kind and id. Raises Corruption."""
     try:
-        fields = json.loads(objects.read(kind, identity))
+        content = objects.read(kind, identity)
+        fields = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise malformed(kind, identity) from error
-    if not isinstance(fields, dict):
+    if not isinstance(fields, dict) or (b"\\ud" in content.lower() and not _is_unicode(fields)):
         raise malformed(kind, identity)
     return fields
+
+
+def _is_unicode(fields: dict[str, Any]) -> bool:
+    """Whether all text can be printed: JSON can spell half a surrogate pair, which is no character."""
+    try:
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def malformed(kind: Kind, identity: ObjectId) -> Corruption:
@@ -155,7 +165,7 @@ def malformed(kind: Kind, identity: ObjectId) -> Corruption:
 def id_from(text: Any) -> ObjectId:
     """An object id from its 64 hexadecimal digits. Raises ValueError."""
     identity = bytes.fromhex(text)
-    if len(identity) != 32:
+    if identity.hex() != text or len(identity) != 32:
         raise ValueError(f"{text!r} is not an object id")
     return ObjectId(identity)
 

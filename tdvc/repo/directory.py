@@ -117,23 +117,23 @@ class Directory:
         return File(entry.path, entry.state, self)
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, str) and self.table.get(path.encode(errors="replace")) is not None
+        return isinstance(path, str) and self.table.get(path.encode(errors="surrogatepass")) is not None
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """The entries whose path starts with `prefix`, in path order."""
-        for row in self.table.scan(prefix=prefix.encode()):
+        for row in self.table.scan(prefix=prefix.encode(errors="surrogatepass")):
             yield entry_of(row)
 
     def entry(self, path: str) -> Entry:
         """One entry. Raises NotFound (file-not-found)."""
-        row = self.table.get(path.encode(errors="replace"))
+        row = self.table.get(path.encode(errors="surrogatepass"))
         if row is None:
             raise NotFound("file-not-found", f"{self.title} has no file {path!r}.", path=path, directory=self.name)
         return entry_of(row)
 
     def entries_at(self, paths: Iterable[str]) -> dict[str, Entry]:
         """The entries at those of `paths` that are there."""
-        rows = self.table.get_many(path.encode(errors="replace") for path in paths)
+        rows = self.table.get_many(path.encode(errors="surrogatepass") for path in paths)
         return {key.decode(): entry_of(row) for key, row in rows.items()}
 
     def find_file(self, identity: FileId) -> Entry | None:

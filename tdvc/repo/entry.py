@@ -7,9 +7,11 @@ all directories that hold it without reading any of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tdvc.errors import Corruption
 from tdvc.ids import NO_ID, FileId, ObjectId
+from tdvc.model import numbers
 from tdvc.tables.page import Column, Layout, Row
 
 FILES = Layout(
@@ -22,14 +24,15 @@ FILES = Layout(
         Column("instance_count", 8, number=True, summed=True),
         Column("complete", 8, number=True, summed=True),
         Column("completeness_schema", 32),
-        Column("media_type"),
-        Column("properties"),
+        Column("media_type", text=True),
+        Column("properties", text=True),
         Column("origin"),
     ),
+    text_keys=True,
 )
 """The table of a directory, keyed by path in UTF-8."""
 
-PATHS = Layout(b"path", (Column("path"),))
+PATHS = Layout(b"path", (Column("path", text=True),))
 """The table from file_id to path."""
 
 
@@ -91,6 +94,20 @@ class Entry(NamedTuple):
 
     path: str
     state: FileState
+
+
+def properties_of(state: FileState) -> dict[str, Any]:
+    """The properties of a file, numbers as they came. Raises Corruption (object-damaged)."""
+    if not state.properties:
+        return {}
+    try:
+        found = numbers.parse(state.properties)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        file = f"file {state.file_id.hex()}"
+        raise Corruption("object-damaged", f"The properties of {file} are not a JSON object.", id=state.file_id.hex())
+    return found
 
 
 def entry_of(row: Row) -> Entry:

@@ -1,0 +1,75 @@
+"""Whether notes that were made against one view may be applied to a newer one: nobody's work is overwritten.
+
+They may, unless a row, a state or a ref that they touch is no longer what it was when they were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tdvc.errors import Conflict
+from tdvc.objects.store import ReadableObjects
+from tdvc.repo.living import files_of, living_states
+from tdvc.repo.notes import Notes
+from tdvc.repo.view import View
+
+_SHOWN = 5
+
+
+def refuse_collisions(objects: ReadableObjects, notes: Notes, before: View, now: View) -> None:
+    """Raise Conflict (changed-meanwhile) where `now` differs from `before` in anything that the notes touch."""
+    collisions = [*sorted(set(_of_refs(notes, before, now))), *_of_files(objects, notes, before, now)]
+    if collisions:
+        shown = ", ".join(collisions[:_SHOWN]) + (", …" if len(collisions) > _SHOWN else "")
+        raise Conflict(
+            "changed-meanwhile",
+            f"Another command changed the same things meanwhile: {shown}. Nothing was changed by this one.",
+            hint="Run the command again.",
+            collisions=collisions,
+        )
+
+
+def _of_files(objects: ReadableObjects, notes: Notes, before: View, now: View) -> Iterator[str]:
+    for name, members in notes.members.items():
+        then, today = before.directories.get(name), now.directories.get(name)
+        if then is None or today is None or then.root == today.root:
+            continue
+        old, new = files_of(objects, then).get_many(members), files_of(objects, today).get_many(members)
+        yield from (f"{name}:{path.decode()}" for path in members if old.get(path) != new.get(path))
+    changed = notes.changed
+    old_states, new_states = living_states(objects, before, changed), living_states(objects, now, changed)
+    yield from (identity.hex() for identity in sorted(changed) if old_states.get(identity) != new_states.get(identity))
+    brought_in = living_states(objects, now, notes.new)
+    yield from (identity.hex() for identity, state in brought_in.items() if state != notes.states[identity])
+
+
+def _of_refs(notes: Notes, before: View, now: View) -> Iterator[str]:
+    yield from (name for name in notes.removed if before.directories.get(name) != now.directories.get(name))
+    yield from (name for name in notes.created if name in now.directories)
+    for name in notes.commits.keys() | notes.closing.keys() | notes.merges.keys():
+        then, today = before.directories[name], now.directories.get(name)
+        same = today is not None and (then.commit, then.merge) == (today.commit, today.merge)
+        if not same or (name in notes.closing and (today is None or then.root != today.root)):
+            yield name
+    yield from (name for name in notes.held if before.directories[name] != now.directories.get(name))
+    yield from (name for name in notes.members if name not in notes.created and name not in now.directories)
+    yield from _of_schemas(notes, before, now)
+    yield from _of_names(notes, now)
+
+
+def _of_schemas(notes: Notes, before: View, now: View) -> Iterator[str]:
+    if None in notes.schemas and before.schema != now.schema:
+        yield "the schema"
+    for name in before.directories:
+        changed = name not in now.directories or before.schema_of(name) != now.schema_of(name)
+        if name in notes.schemas and changed:
+            yield f"the schema of {name}"
+
+
+def _of_names(notes: Notes, now: View) -> Iterator[str]:
+    given = now.snapshots.keys() | now.retired.keys()
+    yield from notes.created.keys() & given
+    yield from notes.snapshots.keys() & (given | now.directories.keys())
+    current = notes.current or now.current
+    if current not in notes.created and (current in notes.removed or current not in now.directories):
+        yield current
