@@ -5,13 +5,16 @@ RUN := $(VENV)/bin/python -m
 TOO_OLD := tdvc needs Python 3.11 or newer, this is %s. Try: make PYTHON=python3.12 $(MAKECMDGOALS)
 
 .NOTPARALLEL:
-.PHONY: demo test lint types docs bench
+.PHONY: demo test lint types docs bench torture
 demo: $(VENV)/installed
 	rm -rf demo
 	$(RUN) tdvc demo demo
 
 test: $(VENV)/installed-dev
 	$(RUN) pytest -n auto --maxprocesses 8
+
+torture: $(VENV)/installed-dev
+	TDVC_TORTURE=1 $(RUN) pytest -n auto --maxprocesses 8 tests/crash tests/test_kill.py tests/test_concurrency.py
 
 lint: $(VENV)/installed-dev
 	$(RUN) ruff check

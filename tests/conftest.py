@@ -11,8 +11,21 @@ from PIL import Image
 
 from tdvc.repo.repository import Repository
 from tdvc.storage.base import MemoryStorage
+from tests.crash import counters
 
 PictureFolder = Callable[..., Path]
+
+
+def pytest_configure() -> None:
+    """Crashes, kills and faults are counted, in whatever process they are met."""
+    counters.begin()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many there were."""
+    for what, number in counters.totals().items():
+        terminalreporter.write_line(f"{what}: {number:,}")
+    counters.end()
 
 
 @pytest.fixture

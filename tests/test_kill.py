@@ -218,9 +218,7 @@ def test_a_call_that_fails_is_a_command_that_fails_or_does_not_need_it(
 
 @pytest.mark.parametrize("kind", ["write", "writev"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_write_that_writes_half_is_gone_on_with(
-    undisturbed: Undisturbed, place: Path, name: str, kind: str
-) -> None:
+def test_a_write_that_writes_half_is_gone_on_with(undisturbed: Undisturbed, place: Path, name: str, kind: str) -> None:
     for moment in strided(NAMES.index(name)):
         faults = Faults((kind,), moment, 0)
         assert meet(undisturbed, name, place, faults, f"{kind} {moment}") is None

@@ -61,7 +61,8 @@ def open_repository(*, any_format: bool = False) -> Repository:
     from tdvc.repo.repository import Repository
 
     durable = os.environ.get("TDVC_DURABILITY") != "none"
-    return Repository.open(start_of_search(), author=author(), durable=durable, any_format=any_format)
+    repository = Repository.open(start_of_search(), author=author(), durable=durable, any_format=any_format)
+    return repository.at_one_moment()
 
 
 def hooks_of(repository: Repository) -> Hooks | None:

@@ -28,7 +28,6 @@ from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import tdvc_jsonl
 from tdvc.formats.base import FileRecord
 from tdvc.ids import ObjectId
-from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.names import folding_key, path_problem, printable
 from tdvc.objects.store import LARGE_BYTES
@@ -37,7 +36,7 @@ from tdvc.ops.progress import Progress, silent
 from tdvc.ops.select import narrowed
 from tdvc.ops.statcache import RECORD_FILE, StatCache
 from tdvc.repo.directory import Directory
-from tdvc.repo.entry import Entry
+from tdvc.repo.entry import Entry, properties_of
 from tdvc.repo.repository import FOLDER, Repository
 from tdvc.storage.folder import FileChanged, FolderWriter, Found, is_temporary, read_pieces
 from tdvc.workers import spread, worker_count
@@ -418,7 +417,7 @@ def _gathered(pieces: Iterable[bytes], digest: Any) -> Iterator[bytes]:
 def records_of(state: Directory, entries: Iterable[Entry]) -> Iterator[FileRecord]:
     """The annotation of files as the formats describe it."""
     for entry in entries:
-        properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
+        properties = properties_of(entry.state)
         yield FileRecord(
             path=entry.path,
             source=None,

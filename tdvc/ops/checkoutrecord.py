@@ -16,6 +16,7 @@ from typing import Any
 from tdvc.errors import NotFound, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.statcache import RECORD_FILE, StatCache
+from tdvc.repo.commit import id_from
 from tdvc.repo.directory import Directory
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FolderWriter
@@ -94,13 +95,13 @@ def checkout_record(folder: Path) -> CheckoutRecord | None:
         return CheckoutRecord(
             revision=str(fact["revision"]),
             directory=str(fact["directory"]),
-            root=str(fact["root"]),
-            schema=str(fact["schema"]),
+            root=id_from(fact["root"]).hex(),
+            schema=id_from(fact["schema"]).hex(),
             finished=bool(fact["finished"]),
             narrowed=bool(fact["narrowed"]),
             stats=stats,
         )
-    except KeyError:
+    except (KeyError, TypeError, ValueError):
         return None
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
-from tdvc.errors import Refused
+from tdvc.errors import Refused, Usage
 from tdvc.names import path_problem
 from tdvc.storage.local import explained
 
@@ -211,8 +211,15 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY_NAME.fullmatch(name) is not None
 
 
+def checked(path: str) -> str:
+    """`path` itself, or Usage (bad-path) where it could lead out of a folder or into what a tool takes for its own."""
+    if problem := path_problem(path):
+        raise Usage("bad-path", f"The path {path!r} {problem}.", path=path)
+    return path
+
+
 class FolderWriter:
-    """Writes files below one folder.
+    """Writes files below one folder. Paths are checked once more here, wherever they come from.
 
     Args:
         root: the folder, made where it is missing. It may be a link itself: it is what the user named.
@@ -254,6 +261,11 @@ class FolderWriter:
         self._folder, self._folder_path = descriptor, folder
         return descriptor
 
+    def _place(self, path: str, *, make: bool = True) -> tuple[int, str]:
+        """The folder that a path is in, and its name there. Raises Usage (bad-path), whoever asks."""
+        folder, _, name = checked(path).rpartition("/")
+        return self._enter(folder, make=make), name
+
     def _step(self, descriptor: int, component: str, folder: str, make: bool) -> int:
         if make:
             with contextlib.suppress(FileExistsError):
@@ -271,9 +283,9 @@ class FolderWriter:
 
     def look(self, path: str) -> Found | None:
         """What is at a path: None where nothing is. Raises Refused where it is not a regular file."""
-        folder, _, name = path.rpartition("/")
         try:
-            status = os.stat(name, dir_fd=self._enter(folder, make=False), follow_symlinks=False)
+            at, name = self._place(path, make=False)
+            status = os.stat(name, dir_fd=at, follow_symlinks=False)
         except FileNotFoundError:
             self._leave()
             return None
@@ -288,9 +300,8 @@ class FolderWriter:
             FileExistsError: with `new`, where something is there.
             StorageFailure.
         """
-        folder, _, name = path.rpartition("/")
         with explained(f"{self.root}/{path}"):
-            at = self._enter(folder)
+            at, name = self._place(path)
             temporary = name if new else f".tdvc-{secrets.token_hex(6)}"
             descriptor = os.open(temporary, _NEW_FILE, 0o666, dir_fd=at)
             try:
@@ -313,7 +324,7 @@ class FolderWriter:
     def sweep(self, folder: str) -> None:
         """Remove from one folder what a writer left behind that was killed before it renamed a file."""
         with explained(f"{self.root}/{folder}"), contextlib.suppress(FileNotFoundError):
-            at = self._enter(folder, make=False)
+            at = self._enter(checked(folder) if folder else "", make=False)
             for name in os.listdir(at):
                 if is_temporary(name):
                     os.unlink(name, dir_fd=at)
@@ -324,8 +335,7 @@ class FolderWriter:
         Raises:
             OSError: the file system can't, or something is there.
         """
-        folder, _, name = path.rpartition("/")
-        at = self._enter(folder)
+        at, name = self._place(path)
         if reflink:
             _clone(source, name, at)
         else:
@@ -334,10 +344,11 @@ class FolderWriter:
 
     def remove(self, path: str) -> None:
         """Remove a file, and the folders that are empty then."""
-        folder, _, name = path.rpartition("/")
+        folder = path.rpartition("/")[0]
         with explained(f"{self.root}/{path}"):
             try:
-                os.unlink(name, dir_fd=self._enter(folder, make=False))
+                at, name = self._place(path, make=False)
+                os.unlink(name, dir_fd=at)
             except FileNotFoundError:
                 return
             self._leave()

@@ -489,3 +489,14 @@ def test_a_damaged_packed_file_does_not_stop_the_others(pets: Repository, out: P
     result = checkout(pets, "v1", out)
     assert [problem.place for problem in result.problems] == ["in/deep/d.bin"]
     assert pictures(out) == {path: content for path, content in FILES.items() if path != "in/deep/d.bin"}
+
+
+def test_what_a_killed_checkout_had_not_renamed_yet_is_swept_up(pets: Repository, out: Path) -> None:
+    left_over = ".tdvc-0123456789ab"
+    write_tree(out, {left_over: b"half of a rec"})
+    checkout(pets, "Main", out)
+    assert left_over not in read_tree(out)
+    write_tree(out, {left_over: b"half", ".tdvc-mine": b"of the user"})
+    checkout(pets, "Main", out, update=True)
+    assert left_over not in read_tree(out)
+    assert ".tdvc-mine" in read_tree(out)
