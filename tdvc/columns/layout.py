@@ -139,7 +139,7 @@ def decode(content: memoryview, page: ObjectId) -> ColumnPage | None:
     second = _padded(files_bytes)
     if magic != _MAGIC or second + _padded(instances_bytes) != len(body):
         return None
-    if content[_HEAD.size : _ALIGNED] != page or xxhash.xxh3_64_intdigest(content[_HEAD.size :]) != checksum:
+    if bytes(content[_HEAD.size : _ALIGNED]) != page or xxhash.xxh3_64_intdigest(content[_HEAD.size :]) != checksum:
         return None
     try:
         files, instances = _batch(body[:files_bytes]), _batch(body[second : second + instances_bytes])

@@ -24,7 +24,6 @@ from tdvc.repo.entry import FILES, PATHS
 from tdvc.repo.merge import read_merge
 from tdvc.repo.view import View, read_operation, read_view
 
-
 _GONE = ("object-missing", "only-in-trash")
 
 

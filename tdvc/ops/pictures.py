@@ -1,11 +1,11 @@
-"""Facts about pictures, read from their headers once and kept by blob id: size, format, the turn that EXIF asks for.
+"""Facts about pictures, read from their headers once and kept by blob id: size, format, EXIF's turn and time.
 
 A blob never changes, so neither do its facts; they stay when a page changes, when a file moves and when it is mirrored.
-They lie in a few sorted files under `cache/pictures-1`, each written once:
+They lie in a few sorted files under `cache/pictures-2`, each written once:
 
     "TDVCPICT", count u64
     blobs      count x 32 bytes, sorted
-    facts      count x (width u32, height u32, format u8, orientation u8, problem u8, deep u8)
+    facts      count x (width u32, height u32, format u8, orientation u8, problem u8, deep u8, captured i64)
     checksum   xxh3_64 of all before it
 
 New facts become a new file; when there are several they are merged into one. A file that is not whole is passed over:
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,33 +42,43 @@ PROBLEMS = ("", "missing", "too-large", "too-many-pixels", "not-a-picture", "cut
 """What can be wrong with a picture; the position is what is stored."""
 
 _FORMATS = ("", *OPENED)
-_FOLDER = "cache/pictures-1"
+_FOLDER = "cache/pictures-2"
 _MAGIC = b"TDVCPICT"
 _MAX_FILES = 8
 _TOGETHER = 250
-_ORIENTATION = 0x0112
+_ORIENTATION, _PHOTO, _CAPTURED, _ZONE = 0x0112, 0x8769, 0x9003, 0x9011
 
 _FACTS = np.dtype(
-    [("width", "<u4"), ("height", "<u4"), ("format", "u1"), ("orientation", "u1"), ("problem", "u1"), ("deep", "u1")]
+    [
+        ("width", "<u4"),
+        ("height", "<u4"),
+        ("format", "u1"),
+        ("orientation", "u1"),
+        ("problem", "u1"),
+        ("deep", "u1"),
+        ("captured", "<i8"),
+    ]
 )
 _KEYS = np.dtype(">u8")
 
 Facts = NDArray[Any]
 """A structured array of what is known: `width`, `height` in px (0 where not known), `orientation` as EXIF has it (0
-where it says nothing), and positions in the lists of formats and problems."""
+where it says nothing), positions in the lists of formats and problems, and `captured`, seconds since 1970 (0 where EXIF
+says nothing; UTC where it names no zone)."""
 
 Blobs = NDArray[np.uint8]
 """(n, 32), ids of blobs."""
 
 
 class Picture(NamedTuple):
-    """What is known of one picture; `problem` is one of `PROBLEMS`."""
+    """What is known of one picture; `problem` is one of `PROBLEMS`, `captured` seconds since 1970 or 0."""
 
     width: int
     height: int
     format: str
     orientation: int
     problem: str
+    captured: int = 0
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -189,6 +200,7 @@ def picture_of(fact: Any) -> Picture:
         _FORMATS[int(fact["format"])],
         int(fact["orientation"]),
         PROBLEMS[int(fact["problem"])],
+        int(fact["captured"]),
     )
 
 
@@ -211,7 +223,7 @@ class _Reader:
         for position, row in enumerate(blobs):
             found = self._read(ObjectId(row.tobytes()))
             orders = _FORMATS.index(found.format), found.orientation, PROBLEMS.index(found.problem), int(self._deep)
-            facts[position] = (found.width, found.height, *orders)
+            facts[position] = (found.width, found.height, *orders, found.captured)
         return facts.tobytes()
 
     def _read(self, blob: ObjectId) -> Picture:
@@ -241,7 +253,8 @@ def look_at(content: bytes | bytearray, *, deep: bool = False) -> Picture:
             with open_picture(content) as picture:
                 width, height = picture.size
                 kind = _FORMATS.index(picture.format) if picture.format in _FORMATS else 0
-                return Picture(width, height, _FORMATS[kind], _orientation(picture), _decoding(picture, deep))
+                said = (_orientation(picture), _decoding(picture, deep), _captured(picture))
+                return Picture(width, height, _FORMATS[kind], *said)
     except UnreadablePicture as error:
         return Picture(0, 0, "", 0, "too-many-pixels" if error.too_many_pixels else "not-a-picture")
     except ValueError:  # of a decoder
@@ -264,3 +277,15 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:
         return 0
     return value if isinstance(value, int) and 1 <= value <= 8 else 0
+
+
+def _captured(picture: Image.Image) -> int:
+    """When EXIF says it was taken, seconds since 1970; 0 where it says nothing that can be read."""
+    try:
+        said = Image.Image.getexif(picture).get_ifd(_PHOTO)
+        moment = datetime.strptime(
+            str(said.get(_CAPTURED, ""))[:19] + str(said.get(_ZONE, "+00:00")), "%Y:%m:%d %H:%M:%S%z"
+        )
+        return int(moment.astimezone(UTC).timestamp())
+    except Exception:
+        return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+from tdvc.errors import Corruption
 from tdvc.ids import Kind, ObjectId
 from tdvc.objects.idset import IdSet
 from tdvc.objects.packcheck import copy_intact
@@ -127,14 +128,32 @@ class Repair:
         if found is None:
             self.done.append("Found no operation of which everything is there; the head stays as it is.")
             return
-        unreadable = [f"operation {i.hex()[:12]}" for i in oplog.heads(self._storage) if i != found.operation]
+        heads = oplog.heads(self._storage)
+        unreadable = [f"operation {identity.hex()[:12]}" for identity in heads if identity != found.operation]
         lost = f" Lost: {'; '.join([*unreadable, *found.lost][:_SHOWN])}." if unreadable or found.lost else ""
         self.done.append(
-            f"Set the head to operation {found.operation.hex()[:12]} of {found.time} ({found.command}).{lost}"
+            f"Went back to operation {found.operation.hex()[:12]} of {found.time} ({found.command}).{lost}"
         )
         if not self._dry_run:
-            with self._storage.lock(_LOCK_TIMEOUT_SECONDS):
-                oplog.move_head(self._storage, oplog.heads(self._storage), found.operation)
+            self._go_back_to(found.operation, heads)
+
+    def _go_back_to(self, operation: ObjectId, heads: list[ObjectId]) -> None:
+        """Show an older operation's view: after the head, where that can be read, else with the older one as head."""
+        readable = [identity for identity in heads if identity != operation and self._is_readable(identity)]
+        if len(readable) == 1:
+            view = self._repository.view_of(operation)
+            with self._repository.objects.writer() as writer:
+                self._publish(writer, readable[0], view)
+            return
+        with self._storage.lock(_LOCK_TIMEOUT_SECONDS):
+            oplog.move_head(self._storage, oplog.heads(self._storage), operation)
+
+    def _is_readable(self, operation: ObjectId) -> bool:
+        try:
+            read_operation(self._repository.objects, operation)
+        except Corruption:
+            return False
+        return True
 
     def _rescue(self) -> None:
         live = IdSet()
@@ -173,16 +192,19 @@ class Repair:
 
     def _publish(self, writer: ObjectWriter, head: ObjectId, view: View) -> None:
         """Make a view the head's, unless somebody published meanwhile."""
-        last = read_operation(self._repository.objects, head)
         operation = Operation(
-            view=last.view, parent=head, command="fsck --repair", author=self._repository.author, time=utc_now()
+            view=ObjectId(writer.put(Kind.VIEW, view.encode())),
+            parent=head,
+            command="fsck --repair",
+            author=self._repository.author,
+            time=utc_now(),
         )
-        identity = ObjectId(writer.put(Kind.VIEW, view.encode()))
-        identity = oplog.write(writer, view, replace(operation, view=identity))
+        identity = oplog.write(writer, view, operation)
         writer.publish()
         with self._storage.lock(_LOCK_TIMEOUT_SECONDS):
-            if self._repository.head() == head:
-                oplog.move_head(self._storage, oplog.heads(self._storage), identity)
+            heads = oplog.heads(self._storage)
+            if head in heads:
+                oplog.move_head(self._storage, heads, identity)
 
     def _note_pruned(self) -> None:
         """Where views of old operations are gone, undo is told so."""

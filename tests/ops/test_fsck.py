@@ -9,6 +9,8 @@ import pytest
 
 from tdvc.errors import Corruption, Usage
 from tdvc.ids import NO_ID, FileId, Kind, ObjectId
+from tdvc.objects.pack import PackWriter
+from tdvc.objects.packcheck import intact_records
 from tdvc.objects.sweep import to_trash
 from tdvc.ops.annotate import relabel
 from tdvc.ops.collecting import collect
@@ -22,7 +24,7 @@ from tdvc.ops.undoing import undo
 from tdvc.repo import oplog
 from tdvc.repo.entry import FILES, PATHS
 from tdvc.repo.repository import Repository
-from tdvc.repo.view import Operation
+from tdvc.repo.view import Operation, read_operation
 from tdvc.tables.edit import build
 from tdvc.tables.page import Row, encode_page
 from tests.ops.build import box, fails, held, jpeg, stock
@@ -212,9 +214,6 @@ def drop(repository: Repository, *wanted: Kind | ObjectId) -> None:
     """Take one object out of the store, leaving everything else."""
     kind, identity = wanted
     storage = repository.storage
-    from tdvc.objects.packcheck import intact_records  # noqa: PLC0415
-    from tdvc.objects.pack import PackWriter  # noqa: PLC0415
-
     for number, name in enumerate([f"packs/{name}" for name in storage.names("packs")]):
         writer = PackWriter(storage)
         for record, stored in intact_records(storage, repository.objects, name):
@@ -257,12 +256,22 @@ def test_the_newest_operation_that_is_whole_becomes_the_head(pets: Repository) -
     result = fsck(again(pets), repair=True)
     assert "commit" in " ".join(result.repairs)
     assert "remove" in " ".join(result.repairs)
+    assert next(oplog.history(again(pets).objects, again(pets).head()))[1].command.startswith("commit")
+    assert again(pets)["Main"]["f.jpg"].read() == jpeg("f" * 200)
+
+
+def test_history_stays_where_the_head_is_whole_and_what_it_shows_is_not(pets: Repository) -> None:
+    head = pets.head()
+    drop(pets, Kind.VIEW, last_view(pets))
+    result = fsck(again(pets), repair=True)
+    assert {finding.kind for finding in result.findings} <= {"view"}
+    commands = [operation.command for _, operation in oplog.history(again(pets).objects, again(pets).head())]
+    assert commands[0] == "fsck --repair" and commands[1].startswith("remove")
+    assert head in {identity for identity, _ in oplog.history(again(pets).objects, again(pets).head())}
     assert again(pets)["Main"]["f.jpg"].read() == jpeg("f" * 200)
 
 
 def last_view(repository: Repository) -> ObjectId:
-    from tdvc.repo.view import read_operation  # noqa: PLC0415
-
     return read_operation(repository.objects, repository.head()).view
 
 
