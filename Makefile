@@ -14,7 +14,7 @@ test: $(VENV)/installed-dev
 	$(RUN) pytest -n auto --maxprocesses 8
 
 torture: $(VENV)/installed-dev
-	TDVC_TORTURE=1 $(RUN) pytest -n auto --maxprocesses 8 tests/crash tests/test_kill.py tests/test_concurrency.py
+	TDVC_TORTURE=1 TDVC_FUZZ_EXAMPLES=1000 $(RUN) pytest -n auto --maxprocesses 8 tests/crash tests/test_kill.py tests/test_concurrency.py tests/test_fuzz.py
 
 lint: $(VENV)/installed-dev
 	$(RUN) ruff check

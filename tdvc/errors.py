@@ -91,7 +91,7 @@ class TdvcError(Exception):
 
     Attributes:
         code: a key of `CODES`.
-        message: the sentence.
+        message: the sentence, safe to print whatever it names.
         hint: what to try next, or empty.
         fields: the things the sentence names, for programs.
     """
@@ -101,15 +101,22 @@ class TdvcError(Exception):
     def __init__(self, code: str, message: str, *, hint: str = "", **fields: Any) -> None:
         if code not in CODES:
             raise AssertionError(f"error code {code!r} is not listed in tdvc.errors.CODES")
-        super().__init__(message)
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
         self.fields = fields
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors travel between processes whole."""
         return _rebuilt, (type(self), self.code, self.message, self.hint, self.fields)
+
+
+def printable(text: str) -> str:
+    """`text` safe to print on a terminal: control, bidirectional and unprintable characters escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _rebuilt(kind: type[TdvcError], code: str, message: str, hint: str, fields: dict[str, Any]) -> TdvcError:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from tdvc.errors import Usage
+from tdvc.errors import Usage, printable
+
+__all__ = ["check_name", "check_path", "folding_key", "path_problem", "printable", "stored_path_problem"]
 
 MAX_PATH_BYTES = 4096
 MAX_COMPONENT_BYTES = 255
@@ -117,10 +119,3 @@ def folding_key(path: str) -> str:
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFC", path)).casefold()
-
-
-def printable(text: str) -> str:
-    """`text` safe to print on a terminal: control, bidirectional and unprintable characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)

@@ -26,6 +26,7 @@ from tdvc.model.records import FIELDS, derived_instance_id
 from tdvc.model.rules import RULES
 from tdvc.model.schema import ATTRIBUTE_KINDS, Attribute, Label, Schema, Template
 from tdvc.model.schematext import read_schema_text
+from tdvc.ops.findings import FINDINGS
 from tdvc.ops.sample import make_sample
 from tdvc.repo.config import MEANINGS
 from tdvc.repo.entry import FILES, PATHS, FileState
@@ -38,7 +39,13 @@ sys.path.insert(0, str(DOCS))
 
 import generate  # noqa: E402 (a script of the documentation, not of the package)
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "SECURITY.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted(DOCS.rglob("*.md")),
+]
 
 
 def text_of(name: str) -> str:
@@ -101,6 +108,12 @@ def test_every_format_is_documented_and_in_the_readme() -> None:
 def test_every_code_is_documented_with_its_meaning(heading: str, codes: dict[str, str]) -> None:
     part = section(text_of("errors.md"), heading)
     assert [code for code, meaning in codes.items() if f"| `{code}` | {meaning} |" not in part] == []
+
+
+def test_every_finding_of_fsck_is_documented() -> None:
+    part = section(text_of("errors.md"), "Findings of fsck")
+    rows = {code: f"| `{code}` | {kind.severity} | {kind.meaning} |" for code, kind in FINDINGS.items()}
+    assert [code for code, row in rows.items() if row not in part] == []
 
 
 def test_every_rule_and_setting_is_documented() -> None:
@@ -209,6 +222,17 @@ def test_examples_of_format_md_are_what_the_code_computes() -> None:
     ]
     table = section(text_of("format.md"), "Examples")
     assert re.findall(r"\| `([^`|]+)` \|$", table, re.MULTILINE) == computed
+
+
+def test_every_test_that_a_promise_names_is_there() -> None:
+    promises = [line for line in text_of("promises.md").splitlines() if line.startswith("| P")]
+    assert [line.split(" | ")[0] for line in sorted(promises, key=lambda line: int(line[3:5]))] == [
+        f"| P{number}" for number in range(1, 23) if number != 21
+    ]
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of("promises.md"))
+    assert len(named) > 40
+    for file, name in named:
+        assert re.search(rf"^(def|class) {name}\b", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), name
 
 
 def test_every_field_of_a_schema_is_in_format_md() -> None:

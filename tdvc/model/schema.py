@@ -262,6 +262,8 @@ def decode_schema(content: bytes) -> Schema:
     found = numbers.parse(content)
     if not isinstance(found, dict):
         raise ValueError("not a schema")
+    if b"\\ud" in content.lower():
+        numbers.spell(found)  # raises where half a surrogate pair is in it, which is no character
     return schema_from(found)
 
 

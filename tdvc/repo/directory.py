@@ -179,7 +179,7 @@ def read_set(objects: ReadableObjects, identity: ObjectId) -> list[Instance]:
         return []
     try:
         return decode_set(objects.read(Kind.INSTANCES, identity))
-    except ValueError as error:  # msgspec's errors are ValueErrors
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise malformed(Kind.INSTANCES, identity) from error
 
 

@@ -168,6 +168,7 @@ def _listed(given: Any) -> Sequence[Any]:
 def _text(given: Any) -> str:
     if not isinstance(given, str) or isinstance(given, numbers.Number):
         raise ValueError(f"{given!r} is not text")
+    given.encode()  # raises UnicodeEncodeError, a ValueError, where half a surrogate pair is in it
     return given
 
 

@@ -29,20 +29,25 @@ MAX_LEVEL = 16
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `width` bytes each, or variable bytes where it is 0; `number` marks a u64 (8 bytes wide)."""
+    """A column: `width` bytes each, or variable bytes where it is 0.
+
+    `number` marks a u64 (8 bytes wide), `text` variable bytes that are UTF-8.
+    """
 
     name: str
     width: int = 0
     number: bool = False
     summed: bool = False
+    text: bool = False
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table beside its key, and the tag that says which table it is."""
+    """The columns of a table beside its key, the tag that says which table it is, and whether its keys are UTF-8."""
 
     tag: bytes
     columns: tuple[Column, ...]
+    text_keys: bool = False
 
     @property
     def inner(self) -> tuple[Column, ...]:
@@ -113,7 +118,7 @@ class Page:
         if magic != _MAGIC or tag != layout.tag or self.level > MAX_LEVEL:
             raise _damaged(f"is not a page of table {layout.tag.decode(errors='replace')!r}")
         self._content = content
-        self._columns = (Column("key"), *layout.columns_at(self.level))
+        self._columns = (Column("key", text=layout.text_keys), *layout.columns_at(self.level))
         self._values: list[list[Any] | None] = [None] * len(self._columns)
         self._buffers: list[tuple[int, int]] = []
         at = _HEADER.size
@@ -125,6 +130,17 @@ class Page:
             self._buffers.append((start, at))
         if at != len(content):
             raise _damaged("has lengths that do not add up")
+
+    def check_text(self) -> None:
+        """Raise Corruption where a column of text is not UTF-8, so that whoever reads a row can rely on it."""
+        for position, column in enumerate(self._columns):
+            start, end = self._buffers[position]
+            if column.text and not self._content[start + 4 * self.row_count : end].isascii():
+                try:
+                    for value in self.column(position):
+                        value.decode()
+                except UnicodeDecodeError as error:
+                    raise _damaged(f"has a {column.name} that is not UTF-8") from error
 
     def column(self, position: int) -> list[Any]:
         """The values of a column; 0 is the key."""
@@ -205,6 +221,10 @@ class Page:
                 pairs = zip(self.column(position), other.column(position), strict=True)
                 differing.update(i for i, (a, b) in enumerate(pairs) if a != b)
         return sorted(differing)
+
+    def column_bytes(self, position: int) -> bytes:
+        """A column as it is stored, for those who read very many rows at once."""
+        return self._buffer(position)
 
     def _buffer(self, position: int) -> bytes:
         start, end = self._buffers[position]

@@ -53,6 +53,7 @@ class Table:
         page = self._cached.get(identity)
         if page is None:
             page = Page(self.layout, self.objects.read(Kind.PAGE, identity))
+            page.check_text()
             if page.level or identity == self.root:
                 self._cached[identity] = page
         return page

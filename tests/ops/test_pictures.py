@@ -14,7 +14,7 @@ from tdvc.ops.pictures import PROBLEMS, Pictures, blob_array, look_at, picture_o
 from tdvc.repo.repository import Repository
 from tdvc.storage.base import MemoryStorage
 
-FOLDER = "cache/pictures-1"
+FOLDER = "cache/pictures-2"
 
 
 def encoded(kind: str = "JPEG", size: tuple[int, int] = (32, 24), orientation: int = 0, **options: object) -> bytes:
@@ -64,7 +64,7 @@ def test_what_is_no_picture(content: bytes, problem: str) -> None:
 
 
 def test_formats_that_nothing_here_reads_are_let_be() -> None:
-    assert look_at(b"\0\0\0\x20ftypheic" + bytes(99)) == (0, 0, "", 0, "")
+    assert look_at(b"\0\0\0\x20ftypheic" + bytes(99)) == (0, 0, "", 0, "", 0)
 
 
 def test_only_decoding_finds_a_picture_cut_short() -> None:
@@ -135,7 +135,7 @@ def test_a_damaged_file_is_read_again(repository: Repository, damage) -> None:
 
 
 def test_too_many_bytes_are_not_read(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_BYTES", 100)
+    monkeypatch.setattr(pictures, "MAX_PICTURE_BYTES", 100)
     assert facts(repository, put(repository, encoded()))[0].problem == "too-large"
 
 

@@ -122,6 +122,16 @@ def test_properties_of_files(repository: Repository) -> None:
         assert sum(len(positions) for _, positions in matcher.pages()) == fits
 
 
+def test_when_a_picture_was_taken(repository: Repository) -> None:
+    taken = Image.Exif()
+    taken.get_ifd(0x8769).update({0x9003: "2026:08:01 10:00:00", 0x9011: "+02:00"})
+    encoded = io.BytesIO()
+    Image.new("L", (4, 4)).save(encoded, "JPEG", exif=taken)
+    stock(repository, "Main", {"a.jpg": encoded.getvalue(), "b.jpg": picture(4), "c.jpg": b"none"})
+    assert found(repository, "captured_at = 2026-08-01T08:00Z") == "a"
+    assert found(repository, "captured_at is null") == "bc"
+
+
 def test_completeness(pets: Repository) -> None:
     complete(pets, ["a.png", "b.png"])
     assert found(pets, "complete and not stale") == "ab"
