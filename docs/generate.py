@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 
 EXIT_CODES = {
     0: "done",
-    1: "an error; or, with `diff --exit-code`, differences",
+    1: "an error; or, with `diff --exit-code`, differences; with `split --leaks`, leaks",
     2: "usage: the command line makes no sense",
     3: "finished, with problems that are listed",
     10: "no repository here or above",
@@ -185,7 +185,8 @@ def errors_page() -> str:
         lines.append(f"| `{code}` | {meaning} | {', '.join(f'`{found.__name__}`' for found in classes)} | {exits} |")
     lines += ["", "## Problem codes\n", "| code | meaning |", "|---|---|"]
     lines += [f"| `{code}` | {meaning} |" for code, meaning in sorted(PROBLEMS.items())]
-    lines += ["", "## Findings of fsck\n", "| code | severity | meaning | what follows, what to do |", "|---|---|---|---|"]
+    lines += ["", "## Findings of fsck\n", "| code | severity | meaning | what follows, what to do |"]
+    lines.append("|---|---|---|---|")
     lines += [
         f"| `{code}` | {kind.severity} | {kind.meaning} | {kind.follows} {kind.advice} |"
         for code, kind in sorted(FINDINGS.items())

@@ -226,9 +226,7 @@ def cat(selector: str) -> int:
 @label_option
 @where_option
 @json_option
-def mirror(
-    sources: tuple[str, ...], destination: str, label: str | None, where: str | None, as_json: bool
-) -> int:
+def mirror(sources: tuple[str, ...], destination: str, label: str | None, where: str | None, as_json: bool) -> int:
     """Put the same files into another directory too.
 
     SOURCES are REV or REV:PATTERN, DESTINATION is DIRECTORY or DIRECTORY:PATH; a directory that is missing is created.
@@ -299,9 +297,7 @@ def _transferred(result: TransferResult, as_json: bool) -> int:
 @where_option
 @dry_run_option
 @json_option
-def remove(
-    sources: tuple[str, ...], label: str | None, where: str | None, dry_run: bool, as_json: bool
-) -> int:
+def remove(sources: tuple[str, ...], label: str | None, where: str | None, dry_run: bool, as_json: bool) -> int:
     """Take files out of a directory.
 
     History, snapshots and other directories keep them, and tdvc undo brings them back.

@@ -88,6 +88,8 @@ COMMANDS: dict[str, Entry] = {
     "formats": Entry("exchange", "formats", "List the formats and what each can carry.", "Shell"),
     "schema": Entry("schema", "schema", "Show and change what labels mean.", "Schema"),
     "directory": Entry("directories", "directory", "List, create, remove and rename directories.", "Directories"),
+    "split": Entry("splits", "split", "Split a directory into parts that stay.", "Directories"),
+    "sample": Entry("splits", "sample", "Take samples of a directory.", "Directories"),
     "switch": Entry("directories", "switch", "Choose the current directory.", "Directories"),
     "operations": Entry("undoing", "operations", "List what was done, newest first.", "Undo"),
     "undo": Entry(

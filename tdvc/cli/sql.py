@@ -39,8 +39,10 @@ def sql(query: str, revision: str | None, as_csv: bool, parquet: Path | None, as
     result = verb(open_repository(), query, revision)
     if parquet is not None:
         size = result.write_parquet(parquet)
-        rows = output.plural(result.table.num_rows, "row")
-        return output.report(None, [f"Wrote {rows} to {printable(str(parquet))} ({output.human_size(size)})."], False)
+        written = output.plural(result.table.num_rows, "row")
+        return output.report(
+            None, [f"Wrote {written} to {printable(str(parquet))} ({output.human_size(size)})."], False
+        )
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(result.columns)

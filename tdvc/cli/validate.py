@@ -75,8 +75,8 @@ def validate(
             name = revisions[0] if revisions else None
             result = fix_verb(repository, name, rules=rules, limit=limit, dry_run=dry_run, progress=progress)
         else:
-            options = {"rules": rules, "limit": limit, "since": since, "where": where, "deep": deep}
-            result = verb(repository, revisions, **options, progress=progress)
+            narrowed = {"since": since, "where": where}
+            result = verb(repository, revisions, rules=rules, limit=limit, **narrowed, deep=deep, progress=progress)
     _print(result, as_json, form, strict, dry_run)
     return SchemaError.exit_code if result.errors or (strict and result.warnings) else 0
 

@@ -29,6 +29,7 @@ __all__ = [
 FORMATS: dict[str, str] = {
     "arrow": "tdvc.formats.arrow_file",
     "coco": "tdvc.formats.coco",
+    "coco-panoptic": "tdvc.formats.coco_panoptic",
     "csv": "tdvc.formats.csv_table",
     "cvat": "tdvc.formats.cvat",
     "datumaro": "tdvc.formats.datumaro",

@@ -23,6 +23,8 @@ from tdvc.names import printable
 MAX_ROW_GROUP_BYTES = 4 << 30
 _BATCH_ROWS = 64
 _BATCH_BYTES = 64 << 20
+_FREE_BYTES = 256 << 20
+_TIMES_PACKED = 100
 
 Value = Callable[[Any], Any]
 """From what pyarrow gives for a value of one type to JSON."""
@@ -90,7 +92,9 @@ def parquet_rows(opened: Any, name: str, columns: list[str]) -> Iterator[dict[st
     groups = [opened.metadata.row_group(number) for number in range(opened.metadata.num_row_groups)]
     row_bytes = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
     at_once = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes)))
-    return rows(opened.iter_batches(batch_size=at_once, columns=columns, use_threads=False), name)
+    parts = (group.column(number) for group in groups for number in range(group.num_columns))
+    packed_bytes = sum(part.total_compressed_size for part in parts)
+    return rows(opened.iter_batches(batch_size=at_once, columns=columns, use_threads=False), name, packed_bytes)
 
 
 def holds_bytes(kind: Any) -> bool:
@@ -112,22 +116,43 @@ def readable_columns(schema: Any, besides: str, place: str, report: Report) -> l
     return [name for name in schema.names if name not in unread]
 
 
-def rows(batches: Iterator[Any], name: str) -> Iterator[dict[str, Any]]:
-    """The rows of validated record batches, as JSON; bytes stay bytes.
+def rows(batches: Iterator[Any], name: str, file_bytes: int) -> Iterator[dict[str, Any]]:
+    """The rows of validated record batches of a file of that length, as JSON; bytes stay bytes.
 
     Raises:
         FormatError: bad-format-file.
     """
     arrow = library()
     try:
-        for batch in batches:
-            batch.validate(full=True)
+        for batch in _bounded(batches, file_bytes):
             values = {field.name: value_reader(field.type) for field in batch.schema}
             columns = [map(values[field.name], batch.column(field.name).to_pylist()) for field in batch.schema]
             for cells in zip(*columns, strict=True):
                 yield dict(zip(batch.schema.names, cells, strict=True))
     except (arrow.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
         raise damaged(name, error) from error
+
+
+def _bounded(batches: Iterator[Any], file_bytes: int) -> Iterator[Any]:
+    """Validated batches, as long as they do not unpack to far more than the file is long."""
+    left = _FREE_BYTES + _TIMES_PACKED * file_bytes
+    for batch in batches:
+        batch.validate(full=True)
+        left -= sum(map(_unpacked_bytes, batch.columns))
+        if left < 0:
+            raise ValueError(f"it unpacks to more than {_TIMES_PACKED} times its size")
+        yield batch
+
+
+def _unpacked_bytes(column: Any) -> int:
+    """What the values of a column take; those of a dictionary are in it once, and here for every row."""
+    types = library().types
+    kind = column.type.value_type if types.is_dictionary(column.type) else None
+    if kind is None or not (types.is_string(kind) or types.is_large_string(kind)):
+        return int(column.nbytes)
+    compute = library("pyarrow.compute")
+    lengths = compute.take(compute.binary_length(column.dictionary), column.indices)
+    return int(compute.sum(lengths).as_py() or 0)
 
 
 def damaged(name: str, error: Exception) -> FormatError:

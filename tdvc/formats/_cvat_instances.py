@@ -6,7 +6,7 @@ from typing import Any
 
 from tdvc.formats import _cvat_labels, _cvat_shapes
 from tdvc.formats._cvat_labels import IDENTITY, NO_LABEL
-from tdvc.formats._cvat_writer import NAME, xml_text
+from tdvc.formats._cvat_writer import GONE, NAME, xml_text
 from tdvc.formats._decimal import number
 from tdvc.formats._folder import shortened
 from tdvc.formats._json import parse_strictly
@@ -102,6 +102,8 @@ class Track:
     def take(self, shape: Node, size: tuple[int, int] | None) -> None:
         """Add a shape. Raises ValueError where it lacks a part."""
         if _is_outside(shape):
+            if tdvc_object(shape.attributes.get("tdvc", "")) == _MADE:
+                return
             after = self.fields[-1]["properties"].setdefault(NAME, {}).setdefault("then", []) if self.fields else None
             (self.waiting if after is None else after).append(_as_kept(shape))
             return
@@ -115,6 +117,9 @@ class Track:
             fields["properties"].setdefault(NAME, {})["before"] = self.waiting
             self.waiting = []
         self.fields.append(fields)
+
+
+_MADE = parse_strictly(GONE.encode())
 
 
 def _is_outside(shape: Node) -> bool:

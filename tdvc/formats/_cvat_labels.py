@@ -18,7 +18,7 @@ from tdvc.model import numbers
 from tdvc.model.numbers import Number
 
 IDENTITY = "instance_id"
-"""The attribute that takes an instance's id along."""
+"""The attribute that takes an instance's id along; mutable, because every shape of a track has its own."""
 
 NO_LABEL = "object"
 """The label of a shape whose label is the empty text."""
@@ -150,7 +150,7 @@ def _definition(name: str, fields: Mapping[str, Any]) -> list[Any]:
     if "parent" not in fields:
         entries = [
             *entries,
-            {"name": IDENTITY, "mutable": "False", "input_type": "text", "default_value": "", "values": ""},
+            {"name": IDENTITY, "mutable": "True", "input_type": "text", "default_value": "", "values": ""},
         ]
     return [*content, ("attributes", [("attribute", _entry(entry)) for entry in entries])]
 

@@ -1,7 +1,10 @@
 """Writing CVAT XML 1.1: `annotations.xml` for the pictures, and a file for each video, as CVAT has a task for each.
 
-Pictures lie in `images`, videos in `videos`, both by subset. Image ids stay what they were while they are unique.
-XML can't spell every character; one that it can't is written as U+FFFD, with a warning.
+Pictures lie in `images`, videos in `videos`, both by subset. With subsets the pictures are a project with a task for
+each of them, as CVAT dumps it, because readers look for the subsets there. Image ids stay what they were while they are
+unique, and so do ids of tracks that are numbers. Where a video did not come from CVAT, its instances stand for their
+frames alone, and a shape that is `outside` ends a track wherever the next frame has none. XML can't spell every
+character; one that it can't is written as U+FFFD, with a warning.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from xml.sax.saxutils import escape
 
 from tdvc.formats import _cvat_labels, _cvat_shapes
 from tdvc.formats._cvat_labels import IDENTITY, NO_LABEL
-from tdvc.formats._folder import is_picture
+from tdvc.formats._videos import SIZE, is_video_record
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
 from tdvc.model import numbers
 from tdvc.model.problems import Problem, Report
@@ -22,9 +25,16 @@ from tdvc.names import printable
 
 NAME = "cvat"
 
+GONE = '{"made":true}'
+"""What the XML attribute `tdvc` says of a shape that only ends a track which nobody ended."""
+
+_DEFAULT = "default"
+"""The subset of pictures that are in none."""
+
 _UNSPEAKABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _IN_ATTRIBUTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+_SPELLED = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)="([^"]*)"')
 _OF_TRACKS = ("source", "group_id", "task_id", "subset")
 
 
@@ -35,7 +45,7 @@ def place(record: FileRecord) -> str:
 
 
 def _is_image(record: FileRecord) -> bool:
-    return is_picture(record.path) or all(instance.frame is None for instance in record.instances)
+    return not is_video_record(record)
 
 
 def xml_text(text: str) -> str:
@@ -47,16 +57,23 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     """The annotation of the pictures is held in memory as text until all of it is there."""
     writer = _Writer(labels, report)
     videos = 0
-    images: list[str] = []
+    images: list[tuple[str, str]] = []
     for record in records:
         if _is_image(record):
-            images.append(writer.image(record))
+            images.append((record.split, writer.image(record)))
             continue
         videos += 1
-        task = _as_object(_as_object(record.properties.get(NAME)).get("task"))
-        yield WrittenFile(f"video_{videos:04d}.xml", writer.document(writer.task(record, task), [writer.video(record)]))
+        yield WrittenFile(f"video_{videos:04d}.xml", writer.document(writer.task(record), [writer.video(record)]))
     if images or not videos:
-        yield WrittenFile("annotations.xml", writer.document([("mode", "annotation")], images))
+        subsets = sorted({split or _DEFAULT for split, _ in images})
+        several = subsets not in ([], [_DEFAULT])
+        body = (text if split or not several else _in_default(text) for split, text in images)
+        yield WrittenFile("annotations.xml", writer.document(writer.pictures(subsets if several else []), body))
+
+
+def _in_default(image: str) -> str:
+    """The element of a picture that is in no subset, beside others that are in one."""
+    return image.replace("<image ", f'<image subset="{_DEFAULT}" ', 1)
 
 
 def _as_object(value: Any) -> dict[str, Any]:
@@ -72,21 +89,35 @@ class _Writer:
         self._image_ids: set[str] = set()
         self._next_id = 0
 
-    def document(self, task: list[Any], body: Iterable[str]) -> Iterator[bytes]:
+    def document(self, meta: tuple[str, list[Any]], body: Iterable[str]) -> Iterator[bytes]:
         """A file, piece by piece."""
-        meta = [("task", [*task, ("labels", _cvat_labels.definitions(self._labels.values()))])]
         head = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
-        yield (head + _nested(("meta", meta), "  ")).encode()
+        yield (head + _nested(("meta", [meta]), "  ")).encode()
         for piece in body:
             yield piece.encode()
         yield b"</annotations>\n"
 
-    def task(self, record: FileRecord, texts: Mapping[str, Any]) -> list[Any]:
+    def _definitions(self) -> tuple[str, list[Any]]:
+        return "labels", _cvat_labels.definitions(self._labels.values())
+
+    def pictures(self, subsets: Sequence[str]) -> tuple[str, list[Any]]:
+        """What the head of the pictures' file says: one task, or a project with one for each subset."""
+        if not subsets:
+            return "task", [("mode", "annotation"), self._definitions()]
+        tasks = [("task", [("name", name), ("mode", "annotation"), ("subset", name)]) for name in subsets]
+        return "project", [("subsets", "\n".join(subsets)), self._definitions(), ("tasks", tasks)]
+
+    def task(self, record: FileRecord) -> tuple[str, list[Any]]:
         """What the head of a video's file says of it."""
+        kept = _as_object(record.properties.get(NAME))
+        texts = _as_object(kept.get("task"))
         plain = {name: text for name, text in texts.items() if isinstance(text, str) and _XML_NAME.fullmatch(name)}
         plain |= {"mode": "interpolation", "source": record.path} | ({"subset": record.split} if record.split else {})
+        foreign = {key: value for key, value in record.properties.items() if key not in (NAME, SIZE, "splits")}
+        if foreign:
+            plain["tdvc"] = numbers.spell({"properties": foreign}).decode()
         size = [("width", str(record.size[0])), ("height", str(record.size[1]))] if record.size else []
-        return [*plain.items(), *([("original_size", size)] if size else [])]
+        return "task", [*plain.items(), *([("original_size", size)] if size else []), self._definitions()]
 
     def image(self, record: FileRecord) -> str:
         """The element of a picture."""
@@ -123,24 +154,32 @@ class _Writer:
             else:
                 tracks.setdefault(instance.sequence or f"\0{instance.instance_id}", []).append(instance)
         free = (str(number) for number in range(2 * len(record.instances) + 1) if str(number) not in tracks)
+        last = max((i.frame for held in tracks.values() for i in held if i.frame is not None), default=0)
+        until = None if NAME in record.properties else last
         pieces = []
         for sequence, instances in tracks.items():
             by_label: dict[str, list[Instance]] = {}
             for instance in instances:
                 by_label.setdefault(instance.label, []).append(instance)
             for position, held in enumerate(by_label.values()):
-                alone = position > 0 or sequence.startswith("\0")
-                pieces.append(self._track(record, next(free) if alone else sequence, held))
+                own = position == 0 and sequence.isascii() and sequence.isdigit()  # readers want numbers
+                pieces.append(self._track(record, sequence if own else next(free), held, until))
         return "".join(pieces)
 
-    def _track(self, record: FileRecord, identity: str, instances: list[Instance]) -> str:
+    def _track(self, record: FileRecord, identity: str, instances: list[Instance], until: int | None) -> str:
+        """A track; with `until`, of instances that stand for their frames alone, of which that is the last."""
         ordered = sorted(instances, key=lambda instance: instance.frame or 0)
         kept = _as_object(numbers.parse(bytes(ordered[0].properties)).get(NAME))
         shared, _ = _plain({name: kept[name] for name in _OF_TRACKS if name in kept}, set())
         attributes = {"id": identity, "label": self._label_of(record, ordered[0], kept), "source": "manual", **shared}
         track = attributes | {"id": xml_text(identity)}
-        content = "".join(self._shape(record, instance, "    ", track) for instance in ordered)
-        return _element("track", attributes, content, "  ")
+        pieces = []
+        for instance, after in zip(ordered, [*ordered[1:], None], strict=True):
+            element = self._shape(record, instance, "    ", track)
+            following = (instance.frame or 0) + 1
+            is_gap = until is not None and following <= until and (after is None or (after.frame or 0) > following)
+            pieces.append(element + (_gone(element, following) if is_gap else ""))
+        return _element("track", attributes, "".join(pieces), "  ")
 
     def _lose(self, record: FileRecord, instance: Instance, reason: str) -> None:
         message = f"{instance.type} {reason}."
@@ -245,6 +284,17 @@ def _marks(tag: str, instance: Instance, *, in_track: bool) -> dict[str, str]:
         marks |= {"outside": "0"} if in_track else {}
         marks["occluded"] = "0"
     return {**marks, "z_order": "0"}
+
+
+def _gone(element: str, frame: int) -> str:
+    """The shape that says that an object has left; without it CVAT shows the object until its next one."""
+    head, _, _ = element.partition(">")
+    tag = head.strip().partition(" ")[0].removeprefix("<")
+    if tag in ("", "skeleton"):  # a skeleton leaves point by point
+        return ""
+    attributes = dict(_SPELLED.findall(head)) | {"frame": str(frame), "outside": "1", "tdvc": _quoted(GONE)}
+    spelled = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f"    <{tag}{spelled}>\n    </{tag}>\n"
 
 
 def _joint(element: Mapping[str, Any], indent: str, *, in_track: bool) -> str:

@@ -75,12 +75,15 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes:
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is longer; only the limit has been read.
+        ValueError: it is longer, or grew while it was read.
     """
     with path.open("rb") as file:
-        content = file.read(limit_bytes + 1)
-    if len(content) > limit_bytes:
-        raise ValueError(f"is larger than {limit_bytes >> 20} MiB")
+        size_bytes = os.fstat(file.fileno()).st_size
+        if size_bytes > limit_bytes:
+            raise ValueError(f"is larger than {limit_bytes >> 20} MiB")
+        content = file.read(size_bytes + 1)  # `read` makes room for all it is asked for before it reads
+    if len(content) > size_bytes:
+        raise ValueError("grew while it was read")
     return content
 
 

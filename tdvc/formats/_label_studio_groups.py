@@ -8,7 +8,7 @@ group kept in the instance's properties.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 from tdvc.formats import _carry
@@ -124,3 +124,34 @@ def _new_group(kind: str, source: str | None) -> dict[str, Any]:
         return {"model_version": source}
     name = source.removeprefix(_ANNOTATOR)
     return {"completed_by": numbers.Number(name) if name.isascii() and name.isdigit() else {"email": name}}
+
+
+def to_carry(
+    instance: Instance, own: dict[str, Any], source: str | None, said: Collection[str] = (), score_said: bool = True
+) -> dict[str, Any]:
+    """What has to be carried of an instance.
+
+    Args:
+        instance: the instance.
+        own: what Label Studio once said of it.
+        source: what its group says its source is.
+        said: attributes that are written as results.
+        score_said: its score is that of the result.
+    """
+    carried = _carry.of_instance(instance, FORMAT, without=("source", "score") if score_said else ("source",))
+    if "id" not in own:
+        carried.pop("instance_id", None)  # is the id of the result
+    if instance.source != source:
+        carried["source"] = instance.source
+    if "attributes" in carried and said:
+        rest = {key: value for key, value in _carry.parsed(instance.attributes).items() if key not in said}
+        del carried["attributes"]
+        carried |= {"attributes": rest} if rest else {}
+    return carried
+
+
+def with_carried(own: dict[str, Any], carried: dict[str, Any]) -> dict[str, Any]:
+    """The `meta` of a result: what it had, and what has to be carried; no field where there is nothing."""
+    meta = own.get("meta")
+    meta = (meta if isinstance(meta, dict) else {}) | ({_carry.KEY: carried} if carried else {})
+    return {"meta": meta} if meta else {}

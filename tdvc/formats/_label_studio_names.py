@@ -18,6 +18,15 @@ from tdvc.formats._folder import is_picture
 PICTURE = "image"
 """The key of the picture in a task that we write, and the name of the object in the configuration."""
 
+VIDEO = "video"
+"""The same of a video."""
+
+TRACK, TIMELINE = "videorectangle", "timelinelabels"
+"""The types of results that only videos have: an object on some frames, and a label of a range of them."""
+
+NUMBERED = "numbered"
+"""Says of a task, among what we carry, that its id is one that we made up."""
+
 UNNAMED_RELATION = "relation"
 """The label of a relation that has none."""
 
@@ -30,6 +39,8 @@ DEFAULT_NAMES = {
     "polygonlabels": "polygon",
     "rectanglelabels": "box",
     "textarea": "text",
+    TIMELINE: "timeline",
+    TRACK: "track",
 }
 """What we call the control of a type of result."""
 
@@ -44,7 +55,7 @@ CONTENT_KEYS = {
 """Where a result that is not a region has what it says, by its type."""
 
 _PICTURE_KEYS = (PICTURE, "img", "picture", "photo")
-_OTHER_KEYS = ("video", "audio")
+_OTHER_KEYS = (VIDEO, "audio")
 _UPLOADED = re.compile(r"/?data/upload/(?:\d+/)?")
 _SERVED = re.compile(r"/?data/local-files/?\?")
 _PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")

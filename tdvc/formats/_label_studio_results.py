@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +19,27 @@ from tdvc.formats._label_studio_groups import (
     is_cancelled,
     source_of,
 )
-from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE, UNNAMED_RELATION
-from tdvc.formats._label_studio_values import Drawn, Geometry, Size, geometry_of, kind_of, values_of
-from tdvc.model.geometry import shape_problem
-from tdvc.model.numbers import Number, plain
+from tdvc.formats._label_studio_names import CONTENT_KEYS, DEFAULT_NAMES, PICTURE, TIMELINE, TRACK, UNNAMED_RELATION
+from tdvc.formats._label_studio_tracks import (
+    APART,
+    KEYFRAME,
+    TRACK_FIELDS,
+    keyframe_id,
+    place_of_keyframe,
+    read_keyframe,
+    read_ranges,
+    track_fields,
+)
+from tdvc.formats._label_studio_values import (
+    Drawn,
+    Size,
+    carried_geometry,
+    echo,
+    geometry_of,
+    kind_of,
+    size_in,
+)
+from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
 
@@ -47,7 +63,9 @@ class Results:
         size: of the picture, where a result or the picture tells.
         report: told of what is left out.
         groups: the annotations and predictions; those not understood keep their results.
+        shown: the name of what is annotated, where nobody gave it another.
         instances: what was read so far.
+        sequences: those that are taken.
         turned: how many regions were drawn while the picture was turned.
     """
 
@@ -56,7 +74,9 @@ class Results:
     size: Size
     report: Report
     groups: Groups
+    shown: str = PICTURE
     instances: list[Instance] = field(default_factory=list)
+    sequences: set[str] = field(default_factory=set)
     turned: int = 0
     _made: dict[str, _Made] = field(default_factory=dict)
 
@@ -150,7 +170,8 @@ class _Group:
         home: which of the task's groups it is.
         group: the annotation or prediction, without which the results mean less.
         results: as they came.
-        regions: the instance_id of each result that has a place, by the result's id.
+        regions: the instance_id of each result that has a place, by the result's id; of a track, that of the first.
+        tracks: the ids of the results of keyframes, by instance_id.
     """
 
     task: Results
@@ -158,13 +179,17 @@ class _Group:
     group: dict[str, Any]
     results: list[Any]
     regions: dict[str, str] = field(default_factory=dict)
+    tracks: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> list[Any]:
         """Read all results; those that are kept aside."""
         aside: list[Any] = []
         late: list[tuple[int, dict[str, Any]]] = []
         for position, item in enumerate(self.results):
-            if isinstance(item, dict) and (item.get("type") == "relation" or kind_of(item.get("type")) is None):
+            type_ = item.get("type") if isinstance(item, dict) else None
+            if type_ in (TRACK, TIMELINE):
+                self._try(self._track if type_ == TRACK else self._timeline, position, item)
+            elif isinstance(item, dict) and (type_ == "relation" or kind_of(type_) is None):
                 late.append((position, item))
             else:
                 self._try(self._region, position, item)
@@ -207,14 +232,13 @@ class _Group:
         type_, value = item["type"], item.get("value")
         if not isinstance(value, dict):
             raise ValueError("it has no value")
-        labels = value.get(type_) if type_.endswith("labels") else None
-        labels = [label for label in labels if _carry.is_text(label)] if isinstance(labels, list) else []
+        labels = _labels(value, type_) if type_.endswith("labels") else []
         drawn = Drawn(str(kind_of(type_)), {key: item_ for key, item_ in value.items() if key != type_})
-        size = _size(item) or self.task.size
+        size = size_in(item) or self.task.size
         found = geometry_of(drawn, size)
         carried = _carried(item)
-        true = _carried_geometry(carried, found, size)
-        own = self._own(item) | ({} if true else _echo(drawn, found, size))
+        true = carried_geometry(carried, found, size)
+        own = self._own(item) | ({} if true else echo(drawn, found, size))
         if len(labels) > 1:
             own["labels"] = labels[1:]
         if type_ != f"{drawn.kind}labels" or not labels:
@@ -228,6 +252,81 @@ class _Group:
             self.regions.setdefault(str(item["id"]), identity)
         self.task.turned += item.get("image_rotation") not in (None, _ZERO)
 
+    def _track(self, position: int, item: dict[str, Any]) -> None:
+        """An instance for each keyframe; the first keeps what else the result says."""
+        value = item.get("value")
+        sequence = value.get("sequence") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(sequence, list) or not sequence:
+            raise ValueError("it has no keyframes")
+        size = size_in(item) or self.task.size
+        labels, carried = _labels(value, "labels"), _carried(item)
+        result = str(item["id"]) if _is_identity(item.get("id")) else f"#{position}"
+        name = carried["sequence"] if "sequence" in carried else self._sequence(result)
+        said: dict[str, Any] | None = track_fields(item, self._own(item), labels)
+        shared = {"label": labels[0] if labels else str(item.get("from_name") or "region"), "sequence": name}
+        for keyframe in sorted(sequence, key=place_of_keyframe):
+            try:
+                fields = self._keyframe(item, keyframe, size, result, carried)
+            except ValueError as error:
+                self.task.drop(self.home, position, error)
+                continue
+            if said is not None and result not in (name, fields["instance_id"]):
+                said["id"] = result
+            if said is not None and (said or APART not in carried):
+                fields["properties"].setdefault(FORMAT, {})[TRACK_FIELDS] = said
+            said = None
+            identity = self.task.add(fields | shared, self.home, position)
+            self.regions.setdefault(result, identity)
+            self.tracks[identity] = result
+        if size is None:
+            message = f"The size of the video is not known; {len(sequence):,} keyframes keep their percentages."
+            self.task.report(Problem("geometry-kept-aside", self.task.place, message, severity="warning"))
+
+    def _sequence(self, result: str) -> str:
+        """The sequence of a result: its id, made unique where several annotators have it."""
+        found, number = result, 1
+        while found in self.task.sequences:
+            number += 1
+            found = f"{result}#{number}"
+        self.task.sequences.add(found)
+        return found
+
+    def _keyframe(
+        self, item: dict[str, Any], value: Any, size: Size, result: str, carried: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The fields of a keyframe, apart from label and sequence."""
+        keyframe = read_keyframe(value, size, item["value"])
+        frames = carried.get("keyframes")
+        mine = frames.get(str(keyframe.frame + 1)) if isinstance(frames, dict) else None
+        mine = mine if isinstance(mine, dict) else {}
+        true = carried_geometry(mine, keyframe.found, size) if size else None
+        own = keyframe.own if true is None else {KEYFRAME: keyframe.own[KEYFRAME]}
+        if APART in carried:
+            own[KEYFRAME].pop("enabled", None)
+        own = {key: kept for key, kept in own.items() if kept or keyframe.found.type == "tag"}
+        identity = keyframe_id(self.task.path, self.home, result, keyframe.frame)
+        score = item.get("score") if keyframe.score is None else keyframe.score
+        fields = self._fields({"score": score}, own, {"instance_id": identity} | mine, "")
+        fields["type"], fields["geometry"] = true or keyframe.found
+        return fields | {"frame": keyframe.frame}
+
+    def _timeline(self, position: int, item: dict[str, Any]) -> None:
+        """A tag on the first frame of the range."""
+        frame, ranges = read_ranges(item.get("value"))
+        labels = _labels(item["value"], TIMELINE)
+        own = self._own(item) | ranges | ({"labels": labels[1:]} if len(labels) > 1 else {})
+        if frame is None:
+            own["type"] = TIMELINE
+        fields = self._fields(item, own, _carried(item), str(position))
+        fields |= {
+            "type": "tag",
+            "frame": frame,
+            "label": labels[0] if labels else str(item.get("from_name") or "range"),
+        }
+        identity = self.task.add(fields, self.home, position)
+        if _is_identity(item.get("id")):
+            self.regions.setdefault(str(item["id"]), identity)
+
     def _own(self, item: dict[str, Any]) -> dict[str, Any]:
         """What else a result says."""
         own = {key: value for key, value in item.items() if key not in _SAID and value is not None}
@@ -239,7 +338,7 @@ class _Group:
         if meta:
             own["meta"] = meta
         default = DEFAULT_NAMES.get(str(item.get("type")))
-        for key, expected in (("from_name", default), ("to_name", PICTURE)):
+        for key, expected in (("from_name", default), ("to_name", self.task.shown)):
             if item.get(key) not in (None, expected):
                 own[key] = item[key]
         if "id" in item and not _is_instance_id(item["id"]):
@@ -301,14 +400,15 @@ class _Group:
 
     def _relation(self, position: int, item: dict[str, Any]) -> None:
         ends = []
-        for key in ("from_id", "to_id"):
+        exactly = _carried(item).get("ends")
+        exactly = exactly if isinstance(exactly, list) and len(exactly) == 2 else ["", ""]
+        for key, keyframe in zip(("from_id", "to_id"), exactly, strict=True):
             end = str(item.get(key))
-            found = self.regions.get(end, end)
+            found = str(keyframe) if self.tracks.get(str(keyframe)) == end else self.regions.get(end, end)
             if not _is_instance_id(found):
                 raise ValueError(f"it relates the region {shortened(end)}, which is not there")
             ends.append(found)
-        labels = item.get("labels")
-        labels = [label for label in labels if _carry.is_text(label)] if isinstance(labels, list) else []
+        labels = _labels(item, "labels")
         own = {key: value for key, value in self._own(item).items() if key not in ("from_id", "to_id")}
         if own.get("direction") == "right":
             del own["direction"]
@@ -325,50 +425,9 @@ def _carried(item: dict[str, Any]) -> dict[str, Any]:
     return carried if isinstance(carried, dict) else {}
 
 
-def _carried_geometry(carried: dict[str, Any], found: Geometry, size: Size) -> Geometry | None:
-    """The geometry that our writer drew the value for, if what is drawn is still what it leads to."""
-    kind, shape = carried.get("type"), carried.get("geometry")
-    if not _carry.is_text(kind) or shape is None or shape_problem(kind, shape):
-        return None
-    try:
-        drawn = values_of(Geometry(kind, shape), size)
-        return Geometry(kind, shape) if len(drawn) == 1 and geometry_of(drawn[0], size) == found else None
-    except ValueError:
-        return None
-
-
-def _echo(drawn: Drawn, found: Geometry, size: Size) -> dict[str, Any]:
-    """The value, where the geometry does not lead back to it; the pixels of a brush are never kept twice."""
-    again = values_of(found, size)[0].value if drawn.kind != "brush" else {}
-    came = {key: value for key, value in drawn.value.items() if drawn.kind != "brush" or key not in ("format", "rle")}
-    usual = {"rotation": _ZERO, "closed": True}
-    return {} if usual | came == usual | again else {"value": came}
-
-
-def _size(item: dict[str, Any]) -> Size:
-    sides = [plain(item.get(key)) for key in ("original_width", "original_height")]
-    whole = [int(side) for side in sides if _is_side(side)]
-    return (whole[0], whole[1]) if len(whole) == 2 else None
-
-
-def _is_side(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 1 <= value < 1 << 31 and value == value // 1
-
-
-def first_size(groups: Groups) -> Size:
-    """The size of the picture by the first result that tells it."""
-    return next(_sizes(groups), None)
-
-
-def _sizes(groups: Groups) -> Iterator[tuple[int, int]]:
-    for kind in (ANNOTATIONS, PREDICTIONS):
-        for group in groups[kind]:
-            results = group.get("result")
-            for item in results if isinstance(results, list) else []:
-                size = _size(item) if isinstance(item, dict) else None
-                if size:
-                    yield size
+def _labels(fields: dict[str, Any], key: str) -> list[str]:
+    labels = fields.get(key)
+    return [label for label in labels if _carry.is_text(label)] if isinstance(labels, list) else []
 
 
 def _texts(value: Any) -> bool:

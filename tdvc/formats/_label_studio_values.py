@@ -16,12 +16,15 @@ Source: Label Studio's `web/libs/editor/src/regions`, and its converter.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from tdvc.formats import _carry, _decimal, _rle_pack
 from tdvc.formats._folder import shortened
+from tdvc.formats._label_studio_groups import ANNOTATIONS, PREDICTIONS, Groups
 from tdvc.model import masks, numbers
+from tdvc.model.geometry import shape_problem
 from tdvc.model.numbers import Number
 
 Size: TypeAlias = tuple[int, int] | None
@@ -109,6 +112,44 @@ def size_of_geometry(found: Geometry, size: Size) -> Size:
     if found.type != "mask":
         return size
     return int(found.shape["size"][1]), int(found.shape["size"][0])
+
+
+def echo(drawn: Drawn, found: Geometry, size: Size) -> dict[str, Any]:
+    """The value, where the geometry does not lead back to it; the pixels of a brush are never kept twice."""
+    again = values_of(found, size)[0].value if drawn.kind != "brush" else {}
+    came = {key: value for key, value in drawn.value.items() if drawn.kind != "brush" or key not in ("format", "rle")}
+    usual = {"rotation": Number("0"), "closed": True}
+    return {} if usual | came == usual | again else {"value": came}
+
+
+def carried_geometry(carried: dict[str, Any], found: Geometry, size: Size) -> Geometry | None:
+    """The geometry that our writer drew the value for, if what is drawn is still what it leads to."""
+    kind, shape = carried.get("type"), carried.get("geometry")
+    if not _carry.is_text(kind) or shape is None or shape_problem(kind, shape):
+        return None
+    try:
+        drawn = values_of(Geometry(kind, shape), size)
+        return Geometry(kind, shape) if len(drawn) == 1 and geometry_of(drawn[0], size) == found else None
+    except ValueError:
+        return None
+
+
+def carried_with(found: Geometry, drawn: Drawn, size: Size) -> dict[str, Any]:
+    """The geometry, to be carried, where the value does not lead back to it."""
+    return {} if geometry_of(drawn, size) == found else {"type": found.type, "geometry": found.shape}
+
+
+def as_before(former: Any, drawn: Drawn, found: Geometry, size: Size) -> Drawn:
+    """The value as it came, where it still says the same."""
+    if not isinstance(former, dict):
+        return drawn
+    again = Drawn(drawn.kind, former | ({"rle": drawn.value["rle"]} if drawn.kind == "brush" else {}))
+    try:
+        if geometry_of(again, size) == found:
+            return again
+    except ValueError:
+        pass
+    return Drawn(drawn.kind, former | drawn.value)
 
 
 def _number(value: dict[str, Any], key: str) -> Number:
@@ -235,3 +276,30 @@ def _mask(value: dict[str, Any], size: tuple[int, int]) -> Geometry:
         raise ValueError("has a brush with something other than bytes in it") from error
     mask = masks.encode_rle(_rle_pack.unpack(content, *size))
     return Geometry("mask", {"counts": mask["counts"], "size": [Number(side) for side in mask["size"]]})
+
+
+def size_in(item: dict[str, Any]) -> Size:
+    """The size that a result says its picture has."""
+    sides = [numbers.plain(item.get(key)) for key in ("original_width", "original_height")]
+    whole = [int(side) for side in sides if _is_side(side)]
+    return (whole[0], whole[1]) if len(whole) == 2 else None
+
+
+def _is_side(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 1 <= value < 1 << 31 and value == value // 1
+
+
+def first_size(groups: Groups) -> Size:
+    """The size of the picture by the first result that tells it."""
+    return next(_sizes(groups), None)
+
+
+def _sizes(groups: Groups) -> Iterator[tuple[int, int]]:
+    for kind in (ANNOTATIONS, PREDICTIONS):
+        for group in groups[kind]:
+            results = group.get("result")
+            for item in results if isinstance(results, list) else []:
+                size = size_in(item) if isinstance(item, dict) else None
+                if size:
+                    yield size

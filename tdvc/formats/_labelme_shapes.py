@@ -21,7 +21,6 @@ import base64
 import binascii
 import io
 import math
-import warnings
 from decimal import Context, Decimal
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,6 +32,7 @@ from tdvc.formats._folder import shortened
 from tdvc.model import geometry as shapes
 from tdvc.model import masks, numbers
 from tdvc.model.numbers import Number
+from tdvc.model.pictures import UnreadablePicture, open_picture
 
 Size: TypeAlias = tuple[int, int] | None
 """Width and height of the picture, px."""
@@ -269,14 +269,12 @@ def _unpacked(text: str | None, size: tuple[int, int]) -> masks.Mask:
         raise ValueError(f"has a mask of more than {MAX_PNG_BYTES >> 20} MiB")
     try:
         content = base64.b64decode(text, validate=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
-                if picture.width > size[0] or picture.height > size[1]:
-                    raise ValueError("is a mask larger than the picture")
-                pixels = numpy.asarray(picture)
-                channels = len(picture.getbands()) - picture.mode.endswith("A")
-    except (binascii.Error, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        with open_picture(content, ("PNG",)) as picture:
+            if picture.width > size[0] or picture.height > size[1]:
+                raise ValueError("is a mask larger than the picture")
+            pixels = numpy.asarray(picture)
+            channels = len(picture.getbands()) - picture.mode.endswith("A")
+    except (binascii.Error, UnreadablePicture) as error:
         raise ValueError("has a mask that is not a PNG in base64") from error
     inside = pixels if pixels.ndim == 2 else pixels[..., :channels].any(-1)
     return numpy.asarray(inside, numpy.bool_)

@@ -6,16 +6,15 @@ instances cover one pixel the later one has it; where they are of one class they
 
 from __future__ import annotations
 
-import io
-import json
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from tdvc.formats._index_png import VOID, palette_of, write_values
+from tdvc.formats._mask_classes import class_colors, class_values, listed_name
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
 from tdvc.model import masks, numbers
 from tdvc.model.problems import Problem, Report
@@ -23,8 +22,6 @@ from tdvc.model.records import Instance
 from tdvc.names import printable
 
 _FORMAT = "masks-png"
-_VOID = 255
-_MAX_VALUE = 65_535
 
 
 def place(record: FileRecord) -> str:
@@ -39,8 +36,8 @@ def _inner(record: FileRecord) -> str:
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
     """The lists, then a mask a picture. Names alone are held in memory."""
-    values = _values(labels)
-    palette = _palette(labels, values)
+    values = class_values(labels)
+    palette = palette_of(class_colors(labels, values))
     yield WrittenFile("labels.txt", [_list(labels, values)])
     taken: set[str] = set()
     splits: set[str] = set()
@@ -60,46 +57,13 @@ def _free_name(inner: str, taken: set[str]) -> str:
     return name
 
 
-def _values(labels: Sequence[LabelRecord]) -> dict[str, int]:
-    values: dict[str, int] = {}
-    for label in labels:
-        given = numbers.plain(label.fields.get("value"))
-        if isinstance(given, int) and 0 <= given <= _MAX_VALUE and given not in values.values():
-            values[label.key] = given
-    for label in labels:
-        if label.key not in values:
-            taken = {*values.values(), _VOID}
-            wanted = (label.index or 0) + 1
-            values[label.key] = wanted if wanted not in taken else min(set(range(1, _MAX_VALUE + 1)) - taken)
-    return values
-
-
 def _list(labels: Sequence[LabelRecord], values: dict[str, int]) -> bytes:
     """A line a value: empty where no class has it."""
     lines = [""] * (max(values.values(), default=0) + 1)
     lines[0] = "background"
     for label in labels:
-        name = label.name
-        plain = name == name.strip() and len(name.splitlines()) == 1 and name[0] != '"'
-        lines[values[label.key]] = name if plain else json.dumps(name)
+        lines[values[label.key]] = listed_name(label.name)
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _palette(labels: Sequence[LabelRecord], values: dict[str, int]) -> list[int]:
-    """Colours that are far apart, those of the classes where they have some.
-
-    Source: the development kit of VOC 2012, `VOClabelcolormap`.
-    """
-    colors = [
-        [sum((value >> (3 * step + channel) & 1) << (7 - step) for step in range(3)) for channel in range(3)]
-        for value in range(256)
-    ]
-    for label in labels:
-        given = numbers.plain(label.fields.get("color"))
-        fits = isinstance(given, list) and len(given) == 3 and all(isinstance(c, int) and 0 <= c < 256 for c in given)
-        if fits and values[label.key] < 256:
-            colors[values[label.key]] = given
-    return [channel for color in colors for channel in color]
 
 
 def _mask(record: FileRecord, values: dict[str, int], palette: list[int], report: Report) -> bytes | None:
@@ -108,7 +72,7 @@ def _mask(record: FileRecord, values: dict[str, int], palette: list[int], report
         for instance in record.instances:
             _lose(record, instance, "The size of the picture is not known.", report)
         return None
-    background = _VOID if 0 in values.values() else 0
+    background = VOID if 0 in values.values() else 0
     canvas = np.full((size[1], size[0]), background, np.uint16)
     owner = np.full(canvas.shape, -1, np.int32)
     drawn: list[Instance] = []
@@ -125,8 +89,8 @@ def _mask(record: FileRecord, values: dict[str, int], palette: list[int], report
     _report_merged(record, drawn, owner, report)
     void = _void(record, size)
     if void is not None:
-        canvas[void & (owner < 0)] = _VOID
-    return _png(canvas, palette, max(values.values(), default=0))
+        canvas[void & (owner < 0)] = VOID
+    return write_values(canvas, palette, max(values.values(), default=0))
 
 
 def _size(instance: Instance) -> tuple[int, int]:
@@ -180,14 +144,3 @@ def _void(record: FileRecord, size: tuple[int, int]) -> NDArray[np.bool_] | None
         return masks.decode_rle(kept["void"]) if kept["void"]["size"] == [size[1], size[0]] else None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _png(canvas: NDArray[np.uint16], palette: list[int], highest: int) -> bytes:
-    if highest > _VOID:
-        picture = Image.fromarray(canvas)
-    else:
-        picture = Image.fromarray(canvas.astype(np.uint8))
-        picture.putpalette(palette)
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return content.getvalue()

@@ -1,7 +1,8 @@
 """Writing MOT Challenge: a folder a sequence, with `gt/gt.txt`, `gt/labels.txt`, `seqinfo.ini` and `img1/`.
 
 The pictures of one folder are one sequence, and so is a film. The rows of all sequences are held as text until the last
-file has passed, because the numbers of frames and tracks depend on the whole sequence.
+file has passed, because the numbers of frames and tracks depend on the whole sequence. What is visible and how far
+nobody said is written as visible altogether: tools that count from 0 to 1 take anything less as hidden.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from tdvc.names import printable
 
 FORMAT = "mot"
 PICTURES = "img1"
+
+FRAME_RATE = Number("30")
+"""Of sequences that nobody gave one: without it some readers refuse them."""
 
 _NUMBERED = re.compile(r"(?:^|[^0-9])([0-9]{1,9})$")
 _TRACK = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -81,6 +85,7 @@ class _Written:
     pictures: list[str] = field(default_factory=list)
     lines: list[_Line] = field(default_factory=list)
     size: tuple[int, int] | None = None
+    frame_rate: str = FRAME_RATE
 
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
@@ -90,6 +95,8 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     for record in records:
         sequence = sequences.setdefault(_folder_of(record), _Written())
         sequence.size = sequence.size or record.size
+        rate = record.properties.get(FORMAT, {}).get("frameRate")
+        sequence.frame_rate = rate if isinstance(rate, Number) else sequence.frame_rate
         if is_picture(record.path):
             sequence.pictures.append(record.path)
         for instance in record.instances:
@@ -121,7 +128,7 @@ def _line(path: str, instance: Instance, classes: dict[str, int]) -> _Line:
         _decimal.subtract(bottom, top),
         score or (confidence if isinstance(confidence, Number) else "1"),
         str(classes.setdefault(instance.label, max(classes.values(), default=0) + 1)),
-        visibility if isinstance(visibility, Number) else "-1",
+        visibility if isinstance(visibility, Number) else "1",
     )
     return _Line(path, None if is_picture(path) else instance.frame, instance.sequence, ",".join(columns))
 
@@ -158,7 +165,8 @@ def _track_numbers(lines: Iterable[_Line]) -> dict[str, int]:
 
 def _sequence_file(folder: str, sequence: _Written, length: int) -> str:
     name = posixpath.basename(folder) or "sequence"
-    lines = ["[Sequence]", f"name={name}", f"imDir={PICTURES}", f"seqLength={length}"]
+    lines = ["[Sequence]", f"name={name}", f"imDir={PICTURES}", f"frameRate={sequence.frame_rate}"]
+    lines.append(f"seqLength={length}")
     if sequence.size is not None:
         lines += [f"imWidth={sequence.size[0]}", f"imHeight={sequence.size[1]}"]
     suffixes = {posixpath.splitext(path)[1] for path in sequence.pictures}

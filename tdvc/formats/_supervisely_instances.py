@@ -6,12 +6,14 @@ picture is one. An id is the one that our writer carried, or follows from the ob
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tdvc.errors import SchemaError
 from tdvc.formats import _carry, _supervisely_shapes
-from tdvc.formats._supervisely_writer import NAME
+from tdvc.formats._supervisely_meta import NAME
+from tdvc.formats._supervisely_tags import parts_of_tag
 from tdvc.model import numbers
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
@@ -66,7 +68,7 @@ def instances(context: Context, fields: dict[str, Any]) -> list[Instance]:
             found[instance.instance_id] = instance
     for position, value in enumerate(fields.get("tags", [])):
         try:
-            instance = _tag(context, position, value, found)
+            instance = tag(context, position, value, found)
         except (SchemaError, ValueError) as error:
             context.drop(f"Tag {position}", error)
         else:
@@ -78,19 +80,21 @@ def _object(context: Context, position: int, value: Any, taken: dict[str, Instan
     """The instance of an object, or the one it is a further part of with that part."""
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
-    label = _label(context.classes, value)
+    label = label_of(context.classes, value)
     kind = value.get("geometryType", value.get("shape"))
     if not _carry.is_text(kind):
         raise ValueError("it has no geometryType")
-    raw = value.get(_carry.KEY)
-    carried = raw if isinstance(raw, dict) else {}
+    carried = dictionary(value.get(_carry.KEY))
     kept = {key: inner for key, inner in value.items() if key not in (*_OF_OBJECT, *_supervisely_shapes.FIELDS)}
     if kept.get("classId") == context.classes.ids.get(label):
         kept.pop("classId", None)
-    type_, geometry = _geometry(context, kind, label, value, carried, kept)
+    found = geometry_in(context, kind, label, value, carried)
+    if found is None:
+        kept |= {"geometryType": kind} | {name: value[name] for name in _supervisely_shapes.FIELDS if name in value}
+    type_, geometry = found or ("tag", None)
     former = taken.get(str(carried.get("part_of")))
     if former is not None and former.type == type_ == "polygon" and former.label == label:
-        return _joined(former, geometry)
+        return with_part(former, geometry)
     attributes, extras = _attributes(value.get("tags", []))
     if extras:
         kept["tags"] = extras
@@ -99,25 +103,32 @@ def _object(context: Context, position: int, value: Any, taken: dict[str, Instan
     derived = derived_instance_id(NAME, context.path, str(kept.get("id", position)))
     fields = _carry.for_instance(carried)
     fields |= {"label": label, "type": type_, "geometry": geometry}
-    fields["attributes"] = attributes | _dictionary(fields.get("attributes"))
-    return _made(fields, kept, (derived, derived_instance_id(NAME, context.path, "object", str(position))), taken)
+    fields["attributes"] = attributes | dictionary(fields.get("attributes"))
+    return made(fields, kept, (derived, derived_instance_id(NAME, context.path, "object", str(position))), taken)
 
 
-def _made(
-    fields: dict[str, Any], kept: dict[str, Any], derived: tuple[str, str], taken: dict[str, Instance]
-) -> Instance:
-    """The instance, under the first of its own id and the derived ones that is free."""
+def made(fields: dict[str, Any], kept: dict[str, Any], derived: Iterable[str], taken: Container[str]) -> Instance:
+    """The instance, under the first of its own id and the derived ones that is free.
+
+    Raises:
+        ValueError: none is, which takes ill will; the end of a sentence.
+        SchemaError: bad-instance.
+    """
     own = fields.get("instance_id")
     identities = [identity for identity in (own, *derived) if _carry.is_text(identity) and identity not in taken]
-    properties = _dictionary(fields.get("properties")) | ({NAME: kept} if kept else {})
+    if not identities:
+        raise ValueError("it has the id of another one")
+    properties = dictionary(fields.get("properties")) | ({NAME: kept} if kept else {})
     return make_instance(fields | {"instance_id": identities[0], "properties": properties})
 
 
-def _dictionary(value: Any) -> dict[str, Any]:
+def dictionary(value: Any) -> dict[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def _label(classes: Classes, value: dict[str, Any]) -> str:
+def label_of(classes: Classes, value: dict[str, Any]) -> str:
+    """The class of an object, by its title or else its id. Raises ValueError where it has neither."""
     title = value.get("classTitle")
     if title is None and value.get("classId") is not None:
         title = next((title for title, identity in classes.ids.items() if identity == value["classId"]), None)
@@ -126,20 +137,21 @@ def _label(classes: Classes, value: dict[str, Any]) -> str:
     return str(title)
 
 
-def _geometry(
-    context: Context, kind: str, label: str, value: dict[str, Any], carried: dict[str, Any], kept: dict[str, Any]
-) -> tuple[str, Any]:
-    """The spatial type and geometry; one that tdvc has no type for goes into `kept`."""
+def geometry_in(
+    context: Context, kind: str, label: str, value: dict[str, Any], carried: dict[str, Any]
+) -> tuple[str, Any] | None:
+    """The spatial type and geometry; None, reported, for one that tdvc has no type for.
+
+    Raises:
+        ValueError: it breaks the rules of its kind; the end of a sentence.
+    """
     nodes = context.classes.nodes.get(label, [])
     try:
         type_, geometry = _supervisely_shapes.geometry_of(kind, value, context.size, nodes)
     except _supervisely_shapes.UnknownGeometry as error:
-        context.report(
-            Problem("geometry-kept-aside", context.place, f"An object {error}.", severity="warning"),
-        )
-        kept["geometryType"] = kind
-        kept |= {name: value[name] for name in _supervisely_shapes.FIELDS if name in value}
-        return "tag", None
+        message = f"An object {error}."
+        context.report(Problem("geometry-kept-aside", context.place, message, severity="warning"))
+        return None
     if "geometry" in carried and _leads_to(type_, carried["geometry"], value, context.size, nodes):
         return type_, carried["geometry"]
     return type_, geometry
@@ -155,7 +167,8 @@ def _leads_to(type_: str, geometry: Any, value: dict[str, Any], size: tuple[int,
         return False
 
 
-def _joined(former: Instance, part: Any) -> Instance:
+def with_part(former: Instance, part: Any) -> Instance:
+    """A polygon with one part more."""
     fields = {name: getattr(former, name) for name in former.__struct_fields__}
     return make_instance(fields | {"geometry": [*_carry.parsed(former.geometry), *part]})
 
@@ -167,23 +180,19 @@ def _attributes(tags: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     values: dict[str, list[Any]] = {}
     extras: dict[str, Any] = {}
     for tag in tags:
-        name, value, extra = _parts(tag)
+        name, value, extra = parts_of_tag(tag)
         values.setdefault(name, []).append(True if value is None else value)
         if extra:
             extras[name] = extra
     return {name: found if len(found) > 1 else found[0] for name, found in values.items()}, extras
 
 
-def _parts(tag: Any) -> tuple[str, Any, dict[str, Any]]:
-    if not isinstance(tag, dict) or not _carry.is_text(tag.get("name")):
-        raise ValueError("it has a tag without a name")
-    return tag["name"], tag.get("value"), {key: value for key, value in tag.items() if key not in ("name", "value")}
-
-
-def _tag(context: Context, position: int, value: Any, taken: dict[str, Instance]) -> Instance:
-    name, text, kept = _parts(value)
+def tag(context: Context, position: int, value: Any, taken: Container[str]) -> Instance:
+    """The instance of a tag of the whole file."""
+    name, text, kept = parts_of_tag(value)
     fields = _carry.for_instance(kept.pop(_carry.KEY, None))
-    attributes = ({} if text is None else {"value": text}) | _dictionary(fields.get("attributes"))
-    fields |= {"label": name, "type": "tag", "attributes": attributes}
+    if not isinstance(fields.get("attributes"), dict):
+        fields["attributes"] = {} if text is None else {"value": text}
+    fields |= {"label": name, "type": "tag"}
     derived = derived_instance_id(NAME, context.path, "tag", name, numbers.spell(text).decode())
-    return _made(fields, kept, (derived, derived_instance_id(NAME, context.path, "tag", str(position))), taken)
+    return made(fields, kept, (derived, derived_instance_id(NAME, context.path, "tag", str(position))), taken)

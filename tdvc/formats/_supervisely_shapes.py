@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +28,7 @@ from tdvc.formats._carry import is_text
 from tdvc.formats._folder import shortened
 from tdvc.model import masks, numbers
 from tdvc.model.numbers import Number
+from tdvc.model.pictures import UnreadablePicture, open_picture
 
 MAX_BITMAP_BYTES = 64 << 20
 FIELDS = ("bitmap", "nodes", "points")
@@ -194,12 +194,10 @@ def _pixels(data: str) -> NDArray[np.bool_]:
     except binascii.Error as error:
         raise ValueError("has a bitmap that is not base64") from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(_inflated(content)), formats=("PNG",)) as picture:
-                masks.check_size(picture.height, picture.width)
-                return _inside(picture)
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        with open_picture(_inflated(content), ("PNG",)) as picture:
+            masks.check_size(picture.height, picture.width)
+            return _inside(picture)
+    except UnreadablePicture as error:
         raise ValueError("has a bitmap that is not a PNG") from error
 
 

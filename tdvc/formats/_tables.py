@@ -38,7 +38,10 @@ OWN_HEADER = {
 }
 """The columns of the tables that we write, in their order, and our word for each."""
 
+SUFFIXES = (".csv", ".tsv")
 MAX_CELL_BYTES = 8 << 20
+MAX_LINE_LENGTH = 32 << 20
+MAX_HEADER_LENGTH = 1 << 20
 
 _DELIMITERS = ",;\t|"
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -173,7 +176,7 @@ def sniffed(file: TextIO, chosen: Mapping[str, str]) -> tuple[Columns, str]:
     Raises:
         ValueError: as `columns_of`.
     """
-    line = file.readline(1 << 20)
+    line = file.readline(MAX_HEADER_LENGTH)
     best: tuple[Columns, str] | None = None
     problem = ValueError("is empty")
     for delimiter in _DELIMITERS:
@@ -194,12 +197,12 @@ def sniffed(file: TextIO, chosen: Mapping[str, str]) -> tuple[Columns, str]:
 
 def is_annotation_table(path: Path, chosen: Mapping[str, str] = MappingProxyType({})) -> bool:
     """Whether a CSV file is about labelled pictures: it has boxes, or its first row names a picture."""
-    if path.suffix.lower() not in (".csv", ".tsv") or not is_file(path):
+    if path.suffix.lower() not in SUFFIXES or not is_file(path):
         return False
     try:
         with open_table(path) as file:
             columns, delimiter = sniffed(file, chosen)
-            first = next(csv.reader(file, delimiter=delimiter), [])
+            first = next(csv.reader(_lines(file), delimiter=delimiter), [])
     except (OSError, ValueError, csv.Error):
         return False
     if "label" not in columns.places:
@@ -208,10 +211,18 @@ def is_annotation_table(path: Path, chosen: Mapping[str, str] = MappingProxyType
     return bool(columns.box or chosen) or columns.open_images or (place < len(first) and is_picture(first[place]))
 
 
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a table; one that is beyond all bounds ends it, because nobody knows where the next row begins."""
+    while line := file.readline(MAX_LINE_LENGTH + 1):
+        if len(line) > MAX_LINE_LENGTH:
+            raise ValueError(f"has a line of more than {MAX_LINE_LENGTH >> 20} MiB")
+        yield line
+
+
 def rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str] | str, int]]:
     """The rows after the header: the line they begin at, the cells (or what is wrong), and how many lines they take."""
     csv.field_size_limit(MAX_CELL_BYTES)  # of the whole process; its default is too small for our properties
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
     while True:
         before = reader.line_num
         try:

@@ -67,7 +67,7 @@ def members(file: BinaryIO, limit_bytes: int = MAX_PICTURE_BYTES) -> Iterator[Me
 
 def _members(file: BinaryIO, limit_bytes: int) -> Iterator[Member]:
     extended: dict[str, str] = {}
-    while (header := _read(file, BLOCK_BYTES, may_end=True)) and any(header):
+    while any(header := _read(file, BLOCK_BYTES)):
         info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         size = info.size
         is_extension = info.type in _EXTENSIONS
@@ -87,10 +87,10 @@ def _members(file: BinaryIO, limit_bytes: int) -> Iterator[Member]:
             extended = {}
 
 
-def _read(file: BinaryIO, size: int, may_end: bool = False) -> bytes:
+def _read(file: BinaryIO, size: int) -> bytes:
     content = file.read(size) if size else b""
-    if len(content) < size and not (may_end and not content):
-        raise ValueError("ends in the middle of a member")
+    if len(content) < size:
+        raise ValueError("ends before its end is marked, so it may have been cut short")
     return content
 
 

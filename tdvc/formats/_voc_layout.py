@@ -1,12 +1,14 @@
 """Where the parts of a Pascal VOC source are: annotation files, pictures and split lists.
 
 Three layouts are known: `Annotations/` with `JPEGImages/` (or `annotations/` with `images/`), XML files beside their
-pictures in any folders, and one XML file. The user may say that the pictures are elsewhere.
+pictures in any folders, and one XML file. The first may have `SegmentationObject/` and `SegmentationClass/` as well, or
+in place of annotations. The user may say that the pictures are elsewhere.
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,9 @@ from tdvc.formats._folder import (
     shortened,
     walk,
 )
-from tdvc.formats._voc_words import LISTS, is_class_list
+from tdvc.formats._mask_classes import LABELMAP, read_list
+from tdvc.formats._voc_masks import Pngs
+from tdvc.formats._voc_words import CLASSES, LISTS, OBJECTS, PICTURES, SEGMENTATION_LISTS, is_class_list
 from tdvc.formats.base import ReadOptions
 from tdvc.model.problems import Problem, Report
 from tdvc.names import printable
@@ -41,12 +45,15 @@ class Layout:
         annotations: the XML files.
         pictures: the pictures, described or not.
         rest: other files that were passed on the way.
+        pngs: the pictures of the segmentation.
         lists: the plain split lists, name to the picture ids they hold.
+        list_folder: where those are.
         by_stem: the pictures by their path without its suffix.
         passed_over: places of pictures that are reported and counted already.
     """
 
     root: Path
+    pngs: Pngs
     images: Path | None = None
     annotation_folder: str = ""
     picture_folder: str | None = None
@@ -54,6 +61,7 @@ class Layout:
     pictures: list[str] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
+    list_folder: str = LISTS
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     passed_over: set[str] = field(default_factory=set)
 
@@ -73,9 +81,13 @@ class Layout:
 
     def own_pictures(self, annotation: str) -> list[str]:
         """The pictures that go by the annotation file's own name."""
-        inner = annotation[len(self.annotation_folder) + 1 :] if self.annotation_folder else annotation
-        stem = posixpath.splitext(inner)[0]
+        stem = self.annotation_id(annotation)
         return self.by_stem.get(posixpath.join(self.picture_folder or "", stem), [])
+
+    def annotation_id(self, annotation: str) -> str:
+        """What the other files about the picture of an annotation file are called."""
+        inner = annotation[len(self.annotation_folder) + 1 :] if self.annotation_folder else annotation
+        return posixpath.splitext(inner)[0]
 
     def picture_id(self, path: str) -> str:
         """What split lists call a picture."""
@@ -99,11 +111,13 @@ def layout_of(source: Path, options: ReadOptions, report: Report) -> Layout:
     Raises:
         FormatError: bad-format-file, where the folder can't be listed.
     """
-    return _layout_of_folder(source, options, report) if source.is_dir() else _layout_of_file(source, options)
+    if source.is_dir():
+        return _layout_of_folder(source, options, report)
+    return _layout_of_file(source, options, report)
 
 
 def _layout_of_folder(root: Path, options: ReadOptions, report: Report) -> Layout:
-    layout = Layout(root, options.images)
+    layout = Layout(root, Pngs(root, report), options.images)
 
     def report_and_note(problem: Problem) -> None:
         if problem.dropped_files:
@@ -112,7 +126,7 @@ def _layout_of_folder(root: Path, options: ReadOptions, report: Report) -> Layou
 
     files, folders = listing(root, "", ignore)
     used = _folders_of(layout, folders)
-    if not used:
+    if used is None:
         for path in walk(root, report_and_note):
             layout.sort_in(path)
     else:
@@ -120,26 +134,51 @@ def _layout_of_folder(root: Path, options: ReadOptions, report: Report) -> Layou
         for folder in used:
             for path in walk(root, report_and_note, folder):
                 layout.sort_in(path)
-        layout.rest += files
-        _take_lists(layout, [folder for folder in folders if folder not in used], report)
+        layout.rest += _without_labelmap(layout, files, report)
+        others = [folder for folder in folders if folder not in used]
+        _take_lists(layout, _without_pngs(layout, others, report), report)
     if layout.images is not None:
         _look_elsewhere(layout, layout.images)
     return layout
 
 
-def _folders_of(layout: Layout, folders: list[str]) -> list[str]:
-    """The folders of the layout that the source has; none where XML and pictures lie mixed."""
+def _folders_of(layout: Layout, folders: list[str]) -> list[str] | None:
+    """The folders of the layout that the source has; None where XML and pictures lie mixed."""
     by_name = {name.lower(): name for name in folders}
     annotations = by_name.get("annotations")
     pictures = by_name.get("jpegimages") or by_name.get("images")
-    if annotations is None:
-        return []
-    if layout.images is not None or (pictures is None and not any(map(is_picture, walk(layout.root, ignore)))):
+    if annotations is None and OBJECTS not in folders:
+        return None
+    if layout.images is not None or (pictures is None and not any(map(is_picture, _outside_pngs(layout)))):
         pictures = ""
     if pictures is None:
-        return []
-    layout.annotation_folder, layout.picture_folder = annotations, pictures
-    return [folder for folder in (annotations, pictures) if folder]
+        return None
+    layout.annotation_folder, layout.picture_folder = annotations or "", pictures
+    return [folder for folder in (layout.annotation_folder, pictures) if folder]
+
+
+def _outside_pngs(layout: Layout) -> Iterator[str]:
+    """The files that do not belong to the segmentation."""
+    return (path for path in walk(layout.root, ignore) if path.split("/")[0] not in (OBJECTS, CLASSES))
+
+
+def _without_labelmap(layout: Layout, files: list[str], report: Report) -> list[str]:
+    """The files but for the list of the classes, which is read."""
+    found = next((path for path in files if path.lower() == LABELMAP), None)
+    if found is not None:
+        layout.pngs.classes = read_list(layout.root, found, report)
+    return [path for path in files if path != found]
+
+
+def _without_pngs(layout: Layout, folders: list[str], report: Report) -> list[str]:
+    """The folders but for those of the segmentation, whose pictures are noted."""
+    for folder, held in ((OBJECTS, layout.pngs.objects), (CLASSES, layout.pngs.of_classes)):
+        for path in walk(layout.root, report, folder) if folder in folders else ():
+            if path.lower().endswith(".png"):
+                held[posixpath.splitext(path[len(folder) + 1 :])[0]] = path
+            else:
+                layout.rest.append(path)
+    return [folder for folder in folders if folder not in (OBJECTS, CLASSES)]
 
 
 def _look_elsewhere(layout: Layout, images: Path) -> None:
@@ -152,29 +191,42 @@ def _look_elsewhere(layout: Layout, images: Path) -> None:
             layout.sort_in(path)
 
 
-def _layout_of_file(source: Path, options: ReadOptions) -> Layout:
+def _layout_of_file(source: Path, options: ReadOptions, report: Report) -> Layout:
     folder = source.absolute().parent
-    layout = Layout(folder, options.images)
-    if folder.name == "Annotations" and is_folder(folder.parent / "JPEGImages"):
-        layout = Layout(folder.parent, options.images, "Annotations", "JPEGImages")
+    layout = Layout(folder, Pngs(folder, report), options.images)
+    if folder.name == "Annotations" and is_folder(folder.parent / PICTURES):
+        layout = Layout(folder.parent, Pngs(folder.parent, report), options.images, folder.name, PICTURES)
+        files, folders = listing(layout.root, "", ignore)
+        _without_labelmap(layout, files, report)
+        _without_pngs(layout, folders, ignore)
     for path in listing(layout.root, layout.picture_folder or "", ignore)[0]:
         layout.sort_in(path)
     if layout.images is not None:
         _look_elsewhere(layout, layout.images)
     annotation = posixpath.join(layout.annotation_folder, source.name)
     layout.annotations, layout.rest, layout.pictures = [annotation], [], layout.own_pictures(annotation)
+    for held in (layout.pngs.objects, layout.pngs.of_classes):
+        for identity in held.keys() - {layout.annotation_id(annotation)}:
+            del held[identity]
     return layout
 
 
 def _take_lists(layout: Layout, folders: list[str], report: Report) -> None:
-    """Read the plain lists of `ImageSets/Main`; folders that hold anything else are reported unread."""
+    """Read the plain lists of pictures; folders that hold anything else are reported unread.
+
+    The lists of the segmentation count where there are no others, because they may mean other pictures by one name.
+    """
     for folder in folders:
         if folder != "ImageSets":
             message = "The format has no use for this folder."
             report(Problem("skipped-other", printable(folder), message, severity="warning"))
             continue
-        for path in walk(layout.root, report, folder):
-            names = _list_names(layout.root, path, report) if posixpath.dirname(path) == LISTS else None
+        paths = list(walk(layout.root, report, folder))
+        if not any(posixpath.dirname(path) == LISTS for path in paths):
+            layout.list_folder = SEGMENTATION_LISTS
+        for path in paths:
+            is_list = posixpath.dirname(path) == layout.list_folder
+            names = _list_names(layout.root, path, report) if is_list else None
             if names is None:
                 layout.rest.append(path)
             else:
@@ -208,4 +260,6 @@ def report_unknown_ids(layout: Layout, described: set[str], report: Report) -> N
     for split, names in sorted(layout.lists.items()):
         if unknown := sorted(names - known):
             message = f"{len(unknown):,} names have no picture; the first is {shortened(unknown[0])}."
-            report(Problem("split-unknown", printable(f"{LISTS}/{split}.txt"), message, severity="warning"))
+            report(
+                Problem("split-unknown", printable(f"{layout.list_folder}/{split}.txt"), message, severity="warning")
+            )

@@ -21,6 +21,17 @@ ATTRIBUTES = ("difficult", "occluded", "pose", "truncated")
 
 PICTURES = "JPEGImages"
 LISTS = "ImageSets/Main"
+SEGMENTATION_LISTS = "ImageSets/Segmentation"
+OBJECTS, CLASSES = "SegmentationObject", "SegmentationClass"
+
+OBJECT_VOID, CLASS_VOID = "#void", "#class-void"
+"""Where the properties of a file keep the pixels that nobody knows; no tag or attribute is called so."""
+
+IMPORTED = "import"
+"""What an import calls the source of an instance that has none; it need not be said."""
+
+MASKS, DRAWN = "masks", "drawn"
+"""Under which our writer puts what a PNG can't say of masks, and the mark of the pixels that it drew."""
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _MAX_NUMBER_LENGTH = 400
@@ -29,6 +40,11 @@ _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _REFERENCES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_QUOTES = {**_REFERENCES, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}
+
+
+def mask_key(number: int, value: int = 0) -> str:
+    """What a mask is called: by the number of its object, or by the value of its class where that is 0."""
+    return f"object {number}" if number else f"class {value}"
 
 
 def is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Writing Pascal VOC: `Annotations/<name>.xml`, the pictures under `JPEGImages`, and the lists of the splits.
+"""Writing Pascal VOC: `Annotations/<name>.xml`, the pictures under `JPEGImages`, masks, and the lists of the splits.
 
 Corners are written as they are spelled. What a file or object said when it came is written back in VOC's order; what
 VOC has no word for goes into an element `tdvc`, which other tools pass over. Objects that came from VOC stand where
@@ -12,11 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tdvc.formats import _carry, _xml
+from tdvc.formats._voc_masks_writer import Drawing, MaskWriter
 from tdvc.formats._voc_words import (
     ATTRIBUTES,
+    CLASS_VOID,
     CORNERS,
+    IMPORTED,
     LISTS,
+    MASKS,
     NAME,
+    OBJECT_VOID,
     PICTURES,
     clean,
     element,
@@ -34,7 +39,7 @@ from tdvc.names import printable
 _FILE_ORDER = ("folder", "filename", "path", "source", "owner", "size", "segmented")
 _OBJECT_ORDER = ("name", "pose", "truncated", "difficult", "occluded", "bndbox")
 _ORDER = (*_FILE_ORDER, *_OBJECT_ORDER, "database", "annotation", "width", "height", "depth", *CORNERS)
-_IMPORTED = "import"  # what an import calls the source of an instance that has none; it need not be said
+_OF_MASKS = (OBJECT_VOID, CLASS_VOID)
 
 
 def place(record: FileRecord) -> str:
@@ -47,7 +52,8 @@ def _inner(record: FileRecord) -> str:
 
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
-    """One XML file a picture, then a list a split. Names and splits alone are held in memory."""
+    """One XML file a picture and its masks, then the lists. Names and splits alone are held in memory."""
+    drawer = MaskWriter(labels, report)
     names = {label.key: label.name for label in labels}
     taken: set[str] = set()
     stems: set[str] = set()
@@ -63,7 +69,13 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
         splits = _splits(record)
         for split in splits:
             lists.setdefault(split, []).append(posixpath.splitext(inner)[0])
-        yield WrittenFile(f"Annotations/{_free_stem(inner, stems)}.xml", [_document(record, splits, names, report)])
+        stem = _free_stem(inner, stems)
+        boxes = _boxes(record, report)
+        numbered = {box.instance_id: number for number, box in enumerate(boxes, start=1)}
+        drawing = drawer.draw(record, stem, place(record), numbered)
+        yield WrittenFile(f"Annotations/{stem}.xml", [_document(record, boxes, splits, names, drawing)])
+        yield from drawing.files
+    yield from drawer.labelmap()
     for split, listed in sorted(lists.items()):
         yield WrittenFile(f"{LISTS}/{split}.txt", [f"{name}\n".encode() for name in listed])
 
@@ -89,15 +101,25 @@ def _splits(record: FileRecord) -> list[str]:
     return splits if plain and splits == sorted(set(splits)) and is_listable(stem) else []
 
 
-def _document(record: FileRecord, splits: list[str], names: dict[str, str], report: Report) -> bytes:
-    root = _root(record, splits)
+def _boxes(record: FileRecord, report: Report) -> list[Instance]:
+    """The instances that become objects, in their order; of the others, those that no mask can say are reported."""
+    boxes = []
     for instance in _in_order(record):
-        if instance.type != "box" or len(numbers.parse(bytes(instance.geometry))) != 4:
-            message = f"VOC has upright boxes only, and this is a {instance.type}."
+        if instance.type == "box" and len(numbers.parse(bytes(instance.geometry))) == 4:
+            boxes.append(instance)
+        elif instance.type != "mask":
+            message = f"VOC has upright boxes and masks only, and this is a {instance.type}."
             where = printable(record.path)
             report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
-            continue
-        derived = derived_instance_id(NAME, place(record), str(len(root.named("object"))))
+    return boxes
+
+
+def _document(
+    record: FileRecord, boxes: Sequence[Instance], splits: list[str], names: dict[str, str], drawing: Drawing
+) -> bytes:
+    root = _root(record, splits, drawing)
+    for number, instance in enumerate(boxes):
+        derived = derived_instance_id(NAME, place(record), str(number))
         root.children.append(_object(instance, names.get(instance.label, instance.label), derived))
     return spelled(root)
 
@@ -110,8 +132,10 @@ def _in_order(record: FileRecord) -> list[Instance]:
     return sorted(record.instances, key=lambda instance: positions.get(instance.instance_id, count))
 
 
-def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
+def _root(record: FileRecord, splits: list[str], drawing: Drawing) -> _xml.Node:
     kept = record.properties.get(NAME, {})
+    if isinstance(kept, dict):
+        kept = {key: value for key, value in kept.items() if key not in _OF_MASKS}
     carried = _carry.of_file(record, NAME)
     for name in ("file_id", "split"):
         carried.pop(name, None)
@@ -119,6 +143,8 @@ def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
         _without(carried, "splits")
     elif record.split:
         carried.setdefault("properties", {})["splits"] = [record.split]
+    if drawing.carried:
+        carried[MASKS] = drawing.carried
     filename = _inner(record)
     if clean(filename) != filename:
         carried["filename"] = filename
@@ -127,6 +153,8 @@ def _root(record: FileRecord, splits: list[str]) -> _xml.Node:
     if record.size and not node.named("size"):
         sides = zip(("width", "height", "depth"), (*record.size, 3), strict=True)
         _put(node, _xml.Node("size", {}, [_xml.Node(name, {}, [], str(side)) for name, side in sides]))
+    if drawing.files and not node.named("segmented"):
+        _put(node, _xml.Node("segmented", {}, [], "1"))
     _carried_into(node, carried)
     return _arranged(node)
 
@@ -142,7 +170,7 @@ def _object(instance: Instance, label: str, derived: str) -> _xml.Node:
     carried = _carry.of_instance(instance, NAME, without=("attributes",))
     if instance.instance_id == derived:
         del carried["instance_id"]
-    if carried.get("source") == _IMPORTED:
+    if carried.get("source") == IMPORTED:
         del carried["source"]
     if clean(label) != label:
         carried["label"] = label

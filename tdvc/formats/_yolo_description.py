@@ -105,6 +105,7 @@ def read_description(root: Path, place: str) -> Description:
     """
     try:
         if not place:
+            _check_readable(root)
             return _names_alone(root)
         content = read_bytes(root / place, MAX_DESCRIPTION_BYTES)
         return _of_data_file(root, place, content) if place.endswith(".data") else _of_yaml(place, content)
@@ -116,6 +117,15 @@ def read_description(root: Path, place: str) -> Description:
 
 def _refused(place: str, reason: str) -> FormatError:
     return FormatError("bad-format-file", f"{printable(place)} {reason}.", source=place)
+
+
+def _check_readable(root: Path) -> None:
+    """Refuse a source with a description that can't be read: numbers would be taken for the names that it gives."""
+    for name in (name for name in YAML_NAMES if is_file(root / name)):
+        try:
+            _yaml.read(read_bytes(root / name, MAX_DESCRIPTION_BYTES))
+        except ValueError as error:
+            raise _refused(name, str(error)) from error
 
 
 def _names_alone(root: Path) -> Description:

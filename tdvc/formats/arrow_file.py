@@ -11,6 +11,7 @@ Needs pyarrow (the extra `parquet`). Source: Apache Arrow, "IPC File Format".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -79,12 +80,15 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     try:
         with path.open("rb") as file:
             yield from _read(file, path.name, options.images or path.parent, report)
+    except UnicodeDecodeError as error:  # in the name of a column
+        raise _arrow.damaged(path.name, error) from error
     except OSError as error:
         raise unreadable_source(path, error) from error
 
 
 def _read(file: BinaryIO, name: str, root: Path, report: Report) -> Iterator[FileRecord | LabelRecord]:
     arrow = _arrow.library()
+    file_bytes = os.fstat(file.fileno()).st_size
     try:
         table = _arrow.library("pyarrow.ipc").open_file(file)
         schema, count = table.schema, table.num_record_batches
@@ -97,7 +101,7 @@ def _read(file: BinaryIO, name: str, root: Path, report: Report) -> Iterator[Fil
     yield from _columns.labels_in(schema)
 
     def batches(of: list[str]) -> Iterator[dict[str, Any]]:
-        return _arrow.rows((table.get_batch(number).select(of) for number in range(count)), name)
+        return _arrow.rows((table.get_batch(number).select(of) for number in range(count)), name, file_bytes)
 
     held = scattered(_path_of(row) for row in batches(["path"]))
     numbered = ((_path_of(row), (number, row)) for number, row in enumerate(batches(columns)))

@@ -7,7 +7,7 @@ import can prove `in = out + a listed rest` instead of claiming it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,8 @@ class FileRecord:
         source: where its bytes are, a regular file inside the source; None where only annotations came, or where the
             bytes are in `content`.
         instances: in the source's order.
-        properties: JSON object, numbers as `numbers.Number`; `splits` lists the splits the file is in.
+        properties: JSON object, numbers as `numbers.Number`; `splits` lists the splits the file is in,
+            `size` is that of a video's frames, `[width, height]`.
         complete: whether every instance is annotated; None where the source does not say.
         file_id: 32 hexadecimal digits where the source carries it.
         blob: 64 hexadecimal digits, the SHA-256 of the bytes, where the source carries it.
@@ -33,6 +34,9 @@ class FileRecord:
         split: the split a writer is to put the file into; empty for none.
         content: the bytes themselves, from a source that holds them in an archive or a table; `source` is None then. A
             writer of such a format takes them from here, or from `source`.
+        run: the model run that the instances are predictions of, where the source is nothing but those; empty
+            otherwise. An import then replaces the instances of that run, and no others.
+        later: reads the rest of the record, of which only path and picture are there by now; see `whole`.
     """
 
     path: str
@@ -45,6 +49,12 @@ class FileRecord:
     size: tuple[int, int] | None = None
     split: str = ""
     content: bytes | None = field(default=None, repr=False)
+    run: str = ""
+    later: Callable[[FileRecord, Report], FileRecord | None] | None = field(default=None, repr=False)
+
+    def whole(self, report: Report) -> FileRecord | None:
+        """The record with everything in it; None where the rest can't be read, which is reported with the file."""
+        return self if self.later is None else self.later(self, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,15 @@ class Format(Protocol):
         """
 
 
+class ScannableFormat(Format, Protocol):
+    """A format that finds its records quickly and can read each of them later, in another process if need be."""
+
+    def scan(
+        self, source: Path, report: Report, options: ReadOptions = NO_OPTIONS
+    ) -> Iterator[FileRecord | LabelRecord]:
+        """What `read` yields, but the records may have a `later`."""
+
+
 class WritableFormat(Format, Protocol):
     """A format that can also be written."""
 
@@ -188,17 +207,40 @@ class Reconciliation:
         options: ReadOptions = NO_OPTIONS,
     ) -> Iterator[FileRecord]:
         """The records of a source, counted as they pass, with the reader's problems collected."""
+        for record in self.scan(format, source, options):
+            problems: list[Problem] = []
+            whole = record.whole(problems.append)
+            self.came_in(record.path, None if whole is None else len(whole.instances), problems)
+            if whole is not None:
+                yield whole
+
+    def scan(
+        self,
+        format: Format,  # noqa: A002 (the field's word)
+        source: Path,
+        options: ReadOptions = NO_OPTIONS,
+    ) -> Iterator[FileRecord]:
+        """The records of a source, which may wait to be read: whoever makes one whole says so with `came_in`."""
         lost = 0
-        for record in format.read(source, self._lost_in_reader, options):
+        scan = getattr(format, "scan", format.read)
+        for record in scan(source, self._lost_in_reader, options):
             if isinstance(record, LabelRecord):
                 self.classes.append(record)
                 continue
-            self.files_in += 1
-            self.instances_in += len(record.instances)
             if self._instances_lost > lost:
                 self.partial.add(record.path)
             yield record
             lost = self._instances_lost
+
+    def came_in(self, path: str, instances: int | None, problems: Iterable[Problem] = ()) -> None:
+        """Count what a record turned out to hold, None for one that could not be read, and what was left out of it."""
+        if instances is not None:
+            self.files_in += 1
+            self.instances_in += instances
+        for problem in problems:
+            self._lost_in_reader(problem)
+            if problem.dropped_instances:
+                self.partial.add(path)
 
     def _lost_in_reader(self, problem: Problem) -> None:
         self.files_in += problem.dropped_files

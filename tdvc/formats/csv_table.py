@@ -42,7 +42,18 @@ from tdvc.formats._folder import (
 from tdvc.formats._json import parse_strictly
 from tdvc.formats._lookup import Found, clean_name, find_picture, grouped, scattered, split_of, stem_of
 from tdvc.formats._pictures import size_of
-from tdvc.formats._tables import CORNERS, Columns, is_annotation_table, open_table, rows, sniffed, typed, unguarded
+from tdvc.formats._tables import (
+    CORNERS,
+    MAX_HEADER_LENGTH,
+    SUFFIXES,
+    Columns,
+    is_annotation_table,
+    open_table,
+    rows,
+    sniffed,
+    typed,
+    unguarded,
+)
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
@@ -155,6 +166,7 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     folder = source if is_folder else source.parent
     names = listing(folder, "", ignore)[0]
     own = [name for name in names if _is_table(folder / name, options.columns)] if is_folder else [source.name]
+    own = own or [name for name in names if Path(name).suffix.lower() in SUFFIXES]  # to say what is wrong with them
     tables = [_table(folder, name, options, len(own) > 1, report) for name in own]
     if not tables:
         raise FormatError("bad-format-file", f"{printable(str(source))} has no table in it.", source=str(source))
@@ -258,7 +270,7 @@ def _rows(whole: _Source, report: Report) -> Iterator[tuple[str, _Row]]:
     for table in whole.tables:
         width = len(table.columns.header)
         with open_table(table.path) as file:
-            file.readline()
+            file.readline(MAX_HEADER_LENGTH)
             for line, cells, taken_lines in rows(file, table.delimiter):
                 if isinstance(cells, str) or len(cells) < width or any(cells[width:]):
                     what = cells if isinstance(cells, str) else f"it has {len(cells)} cells, the header {width}"

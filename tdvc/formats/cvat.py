@@ -34,6 +34,7 @@ from tdvc.formats._cvat_instances import (
 from tdvc.formats._cvat_writer import NAME, place, write
 from tdvc.formats._folder import ignore, is_file, is_picture, listing, report_rest, shortened, walk
 from tdvc.formats._lookup import Found, find_picture
+from tdvc.formats._videos import size_property
 from tdvc.formats._xml import Node
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
@@ -58,6 +59,7 @@ KEEPS = frozenset(FIELDS) - {"complete", "file_id"}
 _ROOT = "annotations"
 _SNIFFED_FILES = 8
 _FRAME = re.compile(r"(?:.*/)?frame_(\d{1,12})\.[A-Za-z]+")
+_OF_OUR_TASKS = frozenset({"mode", "source", "subset"})
 _UNREAD = frozenset({"version", "meta", "dumped"})
 
 
@@ -120,10 +122,14 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     paths = list(walk(home, ignore)) if source.is_dir() else [source.name]
     named = [path for path in paths if path.lower().endswith(".xml")]
     files = [path for path in named if not source.is_dir() or _xml.root_tag(home / path) == _ROOT]
-    documents = [document for path in files if (document := _document(home, path, report)) is not None]
+    problems: list[Problem] = []
+    documents = [document for path in files if (document := _document(home, path, problems.append)) is not None]
     if not documents:
         name = printable(str(source))
-        raise FormatError("bad-format-file", f"{name} has no CVAT file that can be read.", source=name)
+        why = f" {problems[0].place}: {problems[0].message}" if problems else ""
+        raise FormatError("bad-format-file", f"{name} has no CVAT file that can be read.{why}", source=name)
+    for problem in problems:
+        report(problem)
     labels: dict[str, LabelRecord] = {}
     for document in documents:
         for label in document.labels.values():
@@ -205,10 +211,15 @@ class _Video:
                     found.path, found.source, self.instances.get(found.path, []), kept, size=self.task.size
                 )
             return
-        kept = {NAME: {"task": self.task.texts}} if self.task.texts else {}
+        texts = {name: text for name, text in self.task.texts.items() if name != "tdvc"}
+        if not texts.keys() - _OF_OUR_TASKS:
+            texts = {}
+        kept = foreign_properties(tdvc_object(self.task.texts.get("tdvc", "")))
+        kept |= {NAME: {"task": texts}} if texts else {}
         found = self.found
         instances = self.instances.get(found.path, [])
-        yield FileRecord(found.path, found.source, instances, kept | self.splits, size=self.task.size)
+        properties = kept | size_property(self.task.size) | self.splits
+        yield FileRecord(found.path, found.source, instances, properties, size=self.task.size)
 
 
 class _Reader:
@@ -268,7 +279,8 @@ class _Reader:
     def _image(self, document: _Document, node: Node) -> FileRecord | None:
         attributes = dict(node.attributes)
         subset = attributes.get("subset", "")
-        splits = {"splits": [attributes.pop("subset")]} if subset and subset != "default" else {}
+        attributes.pop("subset", None)
+        splits = {"splits": [subset]} if subset and subset != "default" else {}
         found = self._find(document, "images", subset, attributes.pop("name", ""), len(node.children))
         if found is None:
             return None

@@ -30,10 +30,9 @@ from tdvc.formats._folder import (
     is_file,
     is_folder,
     listing,
-    read_bytes,
     shortened,
 )
-from tdvc.formats._json import parse_strictly
+from tdvc.formats._json import ends_of, parse_strictly, read_json
 from tdvc.formats._lookup import Found, find_picture
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
@@ -56,7 +55,6 @@ KEEPS = frozenset(FIELDS) - {"complete", "file_id"}
 
 MAX_FILE_BYTES = 4 << 30
 _SNIFFED_BYTES = 1 << 18
-_BOM = b"\xef\xbb\xbf"
 _FOREIGN = re.compile(r"^(/|\\|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
@@ -88,15 +86,8 @@ def _files_in(source: Path) -> list[str]:
 
 def _sniff(path: Path) -> bool:
     """Whether both keys are in the beginning or end of an object, and no key that only COCO has."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_SNIFFED_BYTES)
-            file.seek(max(0, path.stat().st_size - _SNIFFED_BYTES))
-            ends = head + file.read(_SNIFFED_BYTES)
-    except OSError:
-        return False
-    found = b'"items"' in ends and b'"categories"' in ends and b'"image_id"' not in ends
-    return found and head.removeprefix(_BOM).lstrip().startswith(b"{")
+    ends = ends_of(path, _SNIFFED_BYTES)
+    return ends.startswith(b"{") and b'"items"' in ends and b'"categories"' in ends and b'"image_id"' not in ends
 
 
 @dataclass(slots=True)
@@ -120,10 +111,14 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     home = source if folder else source.parent
     root = options.images or (home.parent if not folder and home.name == "annotations" else home)
     classes = Classes()
-    subsets = [subset for path in files if (subset := _load(home, path, classes, report)) is not None]
+    problems: list[Problem] = []
+    subsets = [subset for path in files if (subset := _load(home, path, classes, problems.append)) is not None]
     if not subsets:
         name = printable(str(source))
-        raise FormatError("bad-format-file", f"{name} has no Datumaro file that can be read.", source=name)
+        why = f" {problems[0].place}: {problems[0].message}" if problems else ""
+        raise FormatError("bad-format-file", f"{name} has no Datumaro file that can be read.{why}", source=name)
+    for problem in problems:
+        report(problem)
     yield from classes.records.values()
     reader = _Reader(root, report)
     for subset in subsets:
@@ -132,16 +127,16 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
 
 def _load(home: Path, path: str, classes: Classes, report: Report) -> _Subset | None:
     """One file; None, and a problem, where it can't be read."""
-    try:
-        content = read_bytes(home / path, MAX_FILE_BYTES).removeprefix(_BOM)
+
+    def decode(content: bytes) -> tuple[_Document, list[str]]:
         document = _documents.decode(content)
         categories = parse_strictly(bytes(document.categories))
-        labels = classes.take(categories if isinstance(categories, dict) else {})
-    except OSError as error:
-        report(Problem("unreadable", printable(path), f"The file could not be read: {error.strerror}."))
-        return None
-    except (ValueError, RecursionError) as error:
-        report(Problem("record-unreadable", printable(path), f"The file is not Datumaro JSON: {error}."))
+        return document, classes.take(categories if isinstance(categories, dict) else {})
+
+    try:
+        document, labels = read_json(home / path, MAX_FILE_BYTES, decode)
+    except FormatError as error:
+        report(Problem("record-unreadable", printable(path), error.message))
         return None
     if bytes(document.infos).translate(None, b" \t\r\n") not in (b"{}", b"null"):
         message = "The 'infos' of the data set are not kept."

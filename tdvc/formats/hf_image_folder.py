@@ -29,9 +29,9 @@ from tdvc.formats._folder import (
     unreadable_source,
     walk,
 )
-from tdvc.formats._json import parse_strictly
+from tdvc.formats._json import numbered_lines, parse_line
 from tdvc.formats._lookup import clean_name, find_picture
-from tdvc.formats._tables import open_table, rows, typed
+from tdvc.formats._tables import MAX_HEADER_LENGTH, open_table, rows, typed
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
 from tdvc.model.problems import Problem, Report
@@ -44,7 +44,6 @@ TYPES = frozenset({"box", "tag"})
 KEEPS = frozenset(FIELDS)
 
 FILE_NAME = "metadata.jsonl"
-MAX_LINE_BYTES = 256 << 20
 _KINDS = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _DETECTED_DEPTH = 2
 _SNIFFED_BYTES = 1 << 16
@@ -219,23 +218,16 @@ def _rows(whole: _Source, metadata: str) -> Iterator[tuple[int, dict[str, Any], 
             columns = _arrow.readable_columns(opened.schema_arrow, "", printable(metadata), whole.report)
             for number, fields in enumerate(_arrow.parquet_rows(opened, metadata, columns), 1):
                 yield number, fields, names
+    except UnicodeDecodeError as error:  # in the name of a column
+        raise _arrow.damaged(metadata, error) from error
     except OSError as error:
         raise unreadable_source(path, error) from error
 
 
 def _json_rows(whole: _Source, metadata: str, file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise FormatError(
-                "bad-format-file", f"{printable(metadata)} has a line of over {MAX_LINE_BYTES >> 20} MiB."
-            )
-        text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-        if not text.strip():
-            continue
+    for number, line in numbered_lines(file):
         try:
-            fields = parse_strictly(text)
+            fields = parse_line(line)
             if not isinstance(fields, dict):
                 raise ValueError("is not a JSON object")
         except ValueError as error:
@@ -248,7 +240,7 @@ def _json_rows(whole: _Source, metadata: str, file: BinaryIO) -> Iterator[tuple[
 def _csv_rows(whole: _Source, metadata: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with open_table(path) as file:
-            header = next(csv.reader([file.readline(1 << 20)], strict=True), [])
+            header = next(csv.reader([file.readline(MAX_HEADER_LENGTH)], strict=True), [])
             for line, cells, _ in rows(file, ","):
                 if isinstance(cells, str) or len(cells) != len(header):
                     what = cells if isinstance(cells, str) else f"it has {len(cells)} cells, the header {len(header)}"
@@ -258,7 +250,7 @@ def _csv_rows(whole: _Source, metadata: str, path: Path) -> Iterator[tuple[int, 
                     )
                     continue
                 yield line, {name: _cell(name, cell) for name, cell in zip(header, cells, strict=True) if cell}
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise FormatError(
             "bad-format-file", f"{printable(metadata)} can't be read: {error}.", source=metadata
         ) from error

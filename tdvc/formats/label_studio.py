@@ -11,6 +11,10 @@ What else a task, an annotation or a result says is kept in the properties under
 percentages with every digit where the pixels do not lead back to them. What Label Studio has no word for travels in
 `meta`, which it keeps.
 
+Of videos the keyframes of tracks are boxes on their frames, labels of ranges of frames `tag` instances
+(`_label_studio_tracks`). Label Studio does not say how large a video is; where nothing else says it, keyframes keep
+their percentages.
+
 Tasks name pictures by address; nothing is ever fetched (see `_label_studio_names`).
 """
 
@@ -30,18 +34,18 @@ from tdvc.formats._folder import (
     is_file,
     listing,
     picture_problem,
-    read_bytes,
     report_rest,
     shortened,
-    unreadable_source,
     walk,
 )
-from tdvc.formats._json import parse_strictly
+from tdvc.formats._json import ends_of, parse_strictly, read_json
 from tdvc.formats._label_studio_groups import ANNOTATIONS, FORMAT, PREDICTIONS, Groups
-from tdvc.formats._label_studio_names import picture_key, possible_paths
-from tdvc.formats._label_studio_results import Results, first_size
+from tdvc.formats._label_studio_names import NUMBERED, PICTURE, TIMELINE, TRACK, VIDEO, picture_key, possible_paths
+from tdvc.formats._label_studio_results import Results
+from tdvc.formats._label_studio_values import first_size
 from tdvc.formats._label_studio_writer import CONFIG, place, write
 from tdvc.formats._pictures import size_of
+from tdvc.formats._videos import is_video, size_property
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.problems import Problem, Report
 from tdvc.names import path_problem, printable
@@ -60,8 +64,6 @@ TYPES = frozenset(
 KEEPS = frozenset(FIELDS)
 
 MAX_FILE_BYTES = 1 << 30
-_SNIFFED_BYTES = 1 << 16
-_BOM = b"\xef\xbb\xbf"
 _FOLDERS = ("", "images/")
 _GROUP_KEYS = (("annotations", ANNOTATIONS), ("completions", ANNOTATIONS), ("predictions", PREDICTIONS))
 _tasks = msgspec.json.Decoder(list[msgspec.Raw])
@@ -80,14 +82,8 @@ def detect(source: Path) -> bool:
 
 def _is_tasks(path: Path) -> bool:
     """Whether the beginning or end of a file has the keys of a task."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_SNIFFED_BYTES)
-            file.seek(max(0, path.stat().st_size - _SNIFFED_BYTES))
-            ends = head + file.read(_SNIFFED_BYTES)
-    except OSError:
-        return False
-    if not head.removeprefix(_BOM).lstrip().startswith((b"[", b"{")):
+    ends = ends_of(path)
+    if not ends.startswith((b"[", b"{")):
         return False
     packed = ends.translate(None, b" \t\r\n")
     return b'"data":{' in packed and any(b'"%s":[' % key.encode() in packed for key, _ in _GROUP_KEYS)
@@ -118,9 +114,12 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     """Yield the classes of the configuration, then the tasks in the order of each file.
 
     Raises:
-        FormatError: bad-format-file, where the source can't be listed, or is a file that can't be read.
+        FormatError: bad-format-file, where the source can't be listed or has no tasks, or is a file that can't be read.
     """
     layout = _layout(source, report, options.images)
+    if not layout.tasks:
+        name = printable(str(source))
+        raise FormatError("bad-format-file", f"{name} has no file of tasks directly in it.", source=name)
     yield from _labels(layout, report)
     reader = _Reader(layout, report)
     for path in layout.tasks:
@@ -162,15 +161,11 @@ def _layout(source: Path, report: Report, images: Path | None) -> _Layout:
 
 def _content(path: Path) -> list[msgspec.Raw]:
     """The tasks of a file, each as text; a file may be one task."""
-    name = printable(path.name)
-    try:
-        content = read_bytes(path, MAX_FILE_BYTES).removeprefix(_BOM)
-        return [msgspec.Raw(content)] if content.lstrip().startswith(b"{") else _tasks.decode(content)
-    except OSError as error:
-        raise unreadable_source(path, error) from error
-    except (ValueError, RecursionError) as error:
-        message = f"{name} is not a list of tasks: {str(error).rstrip('.')}."
-        raise FormatError("bad-format-file", message, source=name) from error
+    return read_json(path, MAX_FILE_BYTES, _tasks_in)
+
+
+def _tasks_in(content: bytes) -> list[msgspec.Raw]:
+    return [msgspec.Raw(content)] if content.lstrip().startswith(b"{") else _tasks.decode(content)
 
 
 def _labels(layout: _Layout, report: Report) -> Iterator[LabelRecord]:
@@ -235,7 +230,7 @@ class _Reader:
 
     def _refuse(self, code: str, place_: str, message: str, groups: Groups, files: int = 1) -> None:
         results = (group.get("result") for held in groups.values() for group in held)
-        count = sum(len(found) for found in results if isinstance(found, list))
+        count = sum(_count(item) for found in results if isinstance(found, list) for item in found)
         self._report(Problem(code, place_, message, dropped_files=files, dropped_instances=count))
 
     def _locate(self, fields: dict[str, Any]) -> str:
@@ -267,16 +262,18 @@ class _Reader:
         carried = meta.get(_carry.KEY) if isinstance(meta, dict) else None
         path, splits = self._split_off(located, _carry.split_in(carried))
         self._given.add(path)
-        results = Results(path, place_, size, self._report, groups).read()
+        shown = VIDEO if is_video(located) or _has_tracks(groups) else PICTURE
+        results = Results(path, place_, size, self._report, groups, shown).read()
         known = {"complete": True if results.is_submitted else None} | _carry.for_file(carried)
         if isinstance(carried, dict) and "complete" in carried:
             known["complete"] = carried["complete"] if isinstance(carried["complete"], bool) else None
         kept = _kept(fields, path, bool(splits)) | results.kept_groups()
+        more = splits | (size_property(size) if shown == VIDEO else {})
         return FileRecord(
             path=path,
             source=source,
             instances=results.instances,
-            properties=known.pop("properties", {}) | ({NAME: kept} if kept else {}) | splits,
+            properties=known.pop("properties", {}) | ({NAME: kept} if kept else {}) | more,
             size=size,
             **known,
         )
@@ -287,6 +284,20 @@ class _Reader:
         if not split or path == located or not path:
             return located, {}
         return (located if path in self._given else path), {"splits": [split]}
+
+
+def _count(item: Any) -> int:
+    """How many instances a result is: one for each keyframe of a track, else one."""
+    value = item.get("value") if isinstance(item, dict) and item.get("type") == TRACK else None
+    sequence = value.get("sequence") if isinstance(value, dict) else None
+    return max(1, len(sequence)) if isinstance(sequence, list) else 1
+
+
+def _has_tracks(groups: Groups) -> bool:
+    """Whether there is a result that only videos have."""
+    results = (group.get("result") for held in groups.values() for group in held)
+    items = (item for found in results if isinstance(found, list) for item in found if isinstance(item, dict))
+    return any(item.get("type") in (TRACK, TIMELINE) for item in items)
 
 
 def _groups(fields: Any) -> Groups:
@@ -307,10 +318,12 @@ def _kept(fields: dict[str, Any], path: str, in_split: bool) -> dict[str, Any]:
     kept = {key: value for key, value in fields.items() if key not in ("annotations", "completions", "predictions")}
     meta = kept.pop("meta", None)
     if isinstance(meta, dict):
+        if isinstance(meta.get(_carry.KEY), dict) and NUMBERED in meta[_carry.KEY]:
+            kept.pop("id", None)
         meta = {key: value for key, value in meta.items() if key != _carry.KEY}
     if meta:
         kept["meta"] = meta
-    data = kept["data"]
-    if data == {"image": path} or (in_split and set(data) == {"image"}):
+    data, key = kept["data"], VIDEO if is_video(path) else PICTURE
+    if data == {key: path} or (in_split and set(data) == {key}):
         del kept["data"]
     return kept

@@ -102,6 +102,12 @@ class _Layout:
         elif path != LABEL_LIST:
             self.rest.append(path)
 
+    def take_spoiled(self) -> None:
+        """A JSON file that goes by a picture's name is annotation, even one in which nothing can be made out."""
+        found = {p for p in self.rest if p.lower().endswith(".json") and posixpath.splitext(p)[0] in self.by_stem}
+        self.rest = [path for path in self.rest if path not in found]
+        self.annotations += sorted(found)
+
 
 def detect(source: Path) -> bool:
     """Whether JSON files there have shapes and speak of a picture."""
@@ -177,6 +183,7 @@ def _layout(source: Path, report: Report, images: Path | None) -> _Layout:
 
     for path in walk(source, report_and_note):
         layout.sort_in(path)
+    layout.take_spoiled()
     if images is not None:
         layout.rest += layout.pictures
         layout.pictures, layout.by_path, layout.by_stem, layout.passed_over = [], set(), {}, set()

@@ -9,8 +9,8 @@ MOT15, end in world coordinates instead of class and visibility.
 
 Left and top are kept raw: the challenge counts pixels from 1, most tools from 0, and no file says which. A confidence
 of 1 is that of ground truth and says nothing; 0 means that an entry is not to be judged and -1 nothing at all, and both
-are kept in the properties; any other is a score. The classes are named by `gt/labels.txt`, as CVAT has it, and those of
-MOT16, MOT17 and MOT20 by the challenge.
+are kept in the properties; any other is a score. So a visibility of 1 says nothing, nor does -1. The classes are named
+by `gt/labels.txt`, as CVAT has it, and those of MOT16, MOT17 and MOT20 by the challenge.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from tdvc.formats._folder import (
     shortened,
     walk,
 )
-from tdvc.formats._mot_writer import FORMAT, frame_numbers, place, write
+from tdvc.formats._mot_writer import FORMAT, FRAME_RATE, frame_numbers, place, write
+from tdvc.formats._videos import is_video, size_property
 from tdvc.formats.base import NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
@@ -49,11 +50,11 @@ TITLE = "MOT Challenge"
 LOSES: tuple[str, ...] = (
     "geometries other than upright boxes",
     "names of tracks that are no whole numbers",
-    "attributes other than visibility",
+    "attributes other than visibility, and a visibility of exactly 1",
     "scores of exactly 1, 0 or -1",
     "instance and file ids",
     "completeness marks",
-    "properties other than splits",
+    "properties other than splits and frame rates",
 )
 TYPES = frozenset({"box"})
 KEEPS = frozenset({"empty-files", "frame", "sequence", "splits"})
@@ -99,6 +100,8 @@ class _Sequence:
         by_order: the names of its pictures have no numbers.
         film: the one film beside it, where there are no pictures.
         names: class number to name.
+        frame_rate: as `seqinfo.ini` says it; that which our writer puts for want of one says nothing.
+        size: of the frames, by the same.
     """
 
     folder: str
@@ -109,6 +112,8 @@ class _Sequence:
     by_order: bool = False
     film: str = ""
     names: dict[int, str] = field(default_factory=dict)
+    frame_rate: Number | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,8 @@ class _Reader:
         said = self._said(posixpath.join(folder, "seqinfo.ini"))
         inner = said.get("imdir", "img1")
         found.suffix = said.get("imext", ".jpg")
+        rate = _decimal.number(said.get("framerate", ""))
+        found.frame_rate, found.size = None if rate == FRAME_RATE else rate, _size(said)
         if path_problem(inner) or path_problem("0" + found.suffix) or "/" in found.suffix:
             inner, found.suffix = "img1", ".jpg"
         candidates = [posixpath.join(folder, inner), folder]
@@ -256,13 +263,20 @@ class _Reader:
             return []
         return [line.removesuffix("\r") for line in text.split("\n")]
 
-    def file(self, path: str, instances: list[Instance], *, is_there: bool = True) -> FileRecord:
+    def file(
+        self, path: str, instances: list[Instance], sequence: _Sequence | None = None, *, is_there: bool = True
+    ) -> FileRecord:
         """The record of a picture or film."""
         top = path.split("/")[0]
-        properties = {"splits": [top]} if "/" in path and top.lower() in SPLIT_NAMES else {}
+        properties: dict[str, Any] = {"splits": [top]} if "/" in path and top.lower() in SPLIT_NAMES else {}
+        if sequence is not None and sequence.frame_rate is not None:
+            properties[NAME] = {"frameRate": sequence.frame_rate}
+        size = sequence.size if sequence is not None else None
+        if is_video(path):
+            properties |= size_property(size)
         self.taken.add(path)
         root = self._root if _is_film(path) else self._picture_root
-        return FileRecord(path, root / path if is_there else None, instances, properties)
+        return FileRecord(path, root / path if is_there else None, instances, properties, size=size)
 
     def records(self, sequence: _Sequence) -> Iterator[FileRecord]:
         """The frames of a sequence, or its film."""
@@ -272,18 +286,18 @@ class _Reader:
         if sequence.film:
             ordered = [row for _, rows in sorted(frames.items()) for row in rows]
             self.used.add(sequence.film)
-            yield self.file(sequence.film, self._instances(sequence, sequence.film, ordered))
+            yield self.file(sequence.film, self._instances(sequence, sequence.film, ordered), sequence)
             return
         for frame in sorted(frames.keys() | sequence.pictures.keys()):
             rows, path = frames.get(frame, []), sequence.pictures.get(frame)
             if path in self.taken:
                 self._drop(sequence, frame, rows, "duplicate-path", "belongs to another sequence, too")
             elif path is not None:
-                yield self.file(path, self._instances(sequence, path, rows))
+                yield self.file(path, self._instances(sequence, path, rows), sequence)
             elif sequence.by_order or path_problem(absent := self._absent(sequence, frame)) or absent in self.taken:
                 self._drop(sequence, frame, rows, "picture-missing", "is not there")
             else:
-                yield self.file(absent, self._instances(sequence, absent, rows), is_there=False)
+                yield self.file(absent, self._instances(sequence, absent, rows), sequence, is_there=False)
 
     def _absent(self, sequence: _Sequence, frame: int) -> str:
         return posixpath.join(sequence.picture_folder, f"{frame:06d}{sequence.suffix}")
@@ -331,6 +345,13 @@ def _identity(path: str, row: _Row, fields: dict[str, Any], twins: int) -> str:
     return derived_instance_id(NAME, path, str(row.frame), fields["sequence"] or "", str(twins))
 
 
+def _size(said: dict[str, str]) -> tuple[int, int] | None:
+    """The size of the frames in pixels."""
+    sides = [_WHOLE.fullmatch(said.get(key, "")) for key in ("imwidth", "imheight")]
+    width, height = (int(side[1]) if side and len(side[1]) < 10 else 0 for side in sides)
+    return (width, height) if width > 0 and height > 0 else None
+
+
 def _is_film(path: str) -> bool:
     return posixpath.splitext(path)[1].lower() in _FILMS
 
@@ -357,7 +378,7 @@ def _fields(row: _Row, names: dict[int, str]) -> dict[str, Any]:
             kept["world"] = more[1:]
     elif len(more) > 1:
         label = _label(columns[7], names)
-        if len(more) > 2 and float(more[2]) != -1:
+        if len(more) > 2 and float(more[2]) not in (1.0, -1.0):
             attributes["visibility"] = more[2]
     return {
         "label": label,

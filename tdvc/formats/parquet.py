@@ -134,6 +134,8 @@ def _with_table(folder: Path, name: str, use: Callable[[Any, str], Iterable[Item
     try:
         with (folder / name).open("rb") as file:
             yield from use(_arrow.parquet_file(file, name), name)
+    except UnicodeDecodeError as error:  # in the name of a column
+        raise _arrow.damaged(name, error) from error
     except OSError as error:
         raise unreadable_source(folder / name, error) from error
 

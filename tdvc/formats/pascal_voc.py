@@ -1,9 +1,12 @@
-"""Pascal VOC: one XML file a picture, with boxes.
+"""Pascal VOC: one XML file a picture, with boxes; and with masks, two PNG a picture.
 
 A source is a folder with `Annotations/` and `JPEGImages/` (or `annotations/` and `images/`), a folder tree
-with the XML files beside their pictures, or one XML file. Coordinates are kept raw: `xmin ymin xmax ymax`
-become `x0 y0 x1 y1` with every digit as written. The original data is 1-based and inclusive, most tools write
-0-based edges, and no file says which it is; so nothing is shifted, here or when writing back.
+with the XML files beside their pictures, or one XML file. The first may have `SegmentationObject/` and
+`SegmentationClass/` as well: masks stand next to the boxes, and name the box of the same object (see `_voc_masks`).
+
+Coordinates are kept raw: `xmin ymin xmax ymax` become `x0 y0 x1 y1` with every digit as written. The original data is
+1-based and inclusive, most tools write 0-based edges, and no file says which it is; so nothing is shifted, here or when
+writing back. Values of pixels stay as they are, and so do pixels of which nobody knows what they are (255).
 
 `truncated`, `difficult`, `occluded`, `pose` and named attributes become attributes; whatever else a file says
 is kept in the properties under `pascal-voc`. `<path>` is kept as well but never followed: it names a folder
@@ -32,9 +35,10 @@ from tdvc.formats._folder import (
 )
 from tdvc.formats._json import parse_strictly
 from tdvc.formats._voc_layout import Layout, layout_of, report_unknown_ids, splits_of
-from tdvc.formats._voc_words import ATTRIBUTES, CORNERS, NAME, clean, heard, spoken
+from tdvc.formats._voc_masks import Described, Outline, read_masks
+from tdvc.formats._voc_words import ATTRIBUTES, CLASSES, CORNERS, MASKS, NAME, OBJECTS, PICTURES, clean, heard, spoken
 from tdvc.formats._voc_writer import place, write
-from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, ReadOptions
+from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
@@ -43,8 +47,12 @@ from tdvc.names import path_problem, printable
 __all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "read", "write"]
 
 TITLE = "Pascal VOC XML"
-LOSES: tuple[str, ...] = ("geometries other than upright boxes", "file ids")
-TYPES = frozenset({"box"})
+LOSES: tuple[str, ...] = (
+    "geometries other than upright boxes and masks",
+    "what smaller masks cover of larger ones, which other tools do not see",
+    "file ids",
+)
+TYPES = frozenset({"box", "mask"})
 KEEPS = frozenset(FIELDS) - {"file_id"}
 
 _SNIFFED_FILES = 8
@@ -54,7 +62,9 @@ def detect(source: Path) -> bool:
     """Whether it is a VOC folder, or XML files there have the root element `annotation`."""
     if not source.is_dir():
         return source.suffix.lower() == ".xml" and source.is_file() and _xml.root_tag(source) == "annotation"
-    if is_folder(source / "Annotations") and is_folder(source / "JPEGImages"):
+    if is_folder(source / PICTURES) and is_folder(source / "Annotations"):
+        return True
+    if is_folder(source / OBJECTS) and (is_folder(source / PICTURES) or is_folder(source / CLASSES)):
         return True
     return any(_xml.root_tag(source / path) == "annotation" for path in _some_annotations(source))
 
@@ -78,28 +88,73 @@ def _some_annotations(source: Path) -> list[str]:
     return found
 
 
-def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord]:
-    """Yield the described pictures in the order of their XML files, then the others.
+def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Iterator[FileRecord | LabelRecord]:
+    """Yield the classes of the segmentation, the described pictures in the order of their XML files, then the others.
 
     Raises:
         FormatError: bad-format-file, where the folder can't be listed.
     """
     layout = layout_of(source, options, report)
+    yield from _classes(layout)
     taken: set[str] = set()
+    segmented: set[str] = set()
     for annotation in layout.annotations:
-        record = _read_annotation(layout, annotation, taken, report)
+        record = _read_annotation(layout, annotation, taken, segmented, report)
         if record is not None:
             taken.add(record.path)
             yield record
-    if layout.images is None and (source.is_dir() or not taken):
-        for picture in layout.pictures:
-            if picture not in taken:
-                yield FileRecord(picture, layout.root / picture, [], splits_of(layout, picture))
+    for picture in layout.pictures if source.is_dir() or not taken else ():
+        identity = layout.picture_id(picture)
+        has_masks = identity in layout.pngs and identity not in segmented
+        if picture not in taken and (layout.images is None or has_masks):
+            segmented.add(identity)
+            yield _undescribed(layout, picture, layout.pictures_root / picture, identity if has_masks else "")
+    for identity in layout.pngs.ids:
+        if identity not in segmented:
+            yield _undescribed(layout, posixpath.join(layout.picture_folder or "", identity), None, identity)
     report_rest((path for path in layout.rest if path not in taken), report)
     report_unknown_ids(layout, taken, report)
 
 
-def _read_annotation(layout: Layout, annotation: str, taken: set[str], report: Report) -> FileRecord | None:
+def _classes(layout: Layout) -> Iterator[LabelRecord]:
+    """The classes that values of the segmentation stand for, which the boxes tell where no list does."""
+    if layout.pngs.classes.names is None and layout.pngs.of_classes:
+        outlines: dict[str, list[Outline | None]] = {}
+        for annotation in layout.annotations:
+            if layout.annotation_id(annotation) in layout.pngs.objects:
+                outlines[layout.annotation_id(annotation)] = _outlines_in(layout.root / annotation)
+        layout.pngs.learn(outlines)
+    yield from layout.pngs.records()
+
+
+def _outlines_in(path: Path) -> list[Outline | None]:
+    """The objects of an XML file, as far as it can be read: that it can't is reported when it is its turn."""
+    try:
+        return [_outline_of(node) for node in _xml.read(path).named("object")]
+    except (OSError, ValueError):
+        return []
+
+
+def _outline_of(node: _xml.Node) -> Outline | None:
+    """The name and box of an `<object>`; None where it has none that can be read."""
+    try:
+        (box,) = node.named("bndbox")
+        x0, y0, x1, y1 = (float(box.only_text(corner)) for corner in CORNERS)
+        return node.only_text("name"), (x0, y0, x1, y1)
+    except ValueError:
+        return None
+
+
+def _undescribed(layout: Layout, picture: str, source: Path | None, identity: str) -> FileRecord:
+    """The record of a picture without an XML file, or one that can't be read; with masks, where it has some."""
+    instances, kept, size = read_masks(layout.pngs, identity, picture, Described()) if identity else ([], {}, None)
+    properties = splits_of(layout, picture) | ({NAME: kept} if kept else {})
+    return FileRecord(picture, source, instances, properties, size=size)
+
+
+def _read_annotation(
+    layout: Layout, annotation: str, taken: set[str], segmented: set[str], report: Report
+) -> FileRecord | None:
     """The record of one XML file; None, reported, where the file or its picture can't be taken."""
     objects: list[_xml.Node] = []
     try:
@@ -117,10 +172,20 @@ def _read_annotation(layout: Layout, annotation: str, taken: set[str], report: R
         report(problem)
         return None
     fields = _carry.for_file(carried)
-    properties = _merged(kept, fields.pop("properties", {})) | splits_of(layout, path)
-    instances = _instances(path, objects, annotation, report)
+    boxes = _instances(path, objects, annotation, report)
+    identity = layout.annotation_id(annotation)
+    segmented.add(identity)
+    described = Described([_outline_of(node) for node in objects], boxes, _carry.own_of(carried, MASKS))
+    masks, voids, size = read_masks(layout.pngs, identity, path, described)
+    properties = _merged(_with(kept, voids), fields.pop("properties", {})) | splits_of(layout, path)
     source = layout.pictures_root / path
-    return FileRecord(path, source if is_file(source) else None, instances, properties, **fields)
+    found = source if is_file(source) else None
+    return FileRecord(path, found, [*boxes.values(), *masks], properties, size=size, **fields)
+
+
+def _with(kept: Any, voids: dict[str, Any]) -> Any:
+    """What a file says, with the pixels of its segmentation that nobody knows."""
+    return {**kept, **voids} if isinstance(kept, dict) else voids or kept
 
 
 def _take_carried(node: _xml.Node) -> dict[str, Any]:
@@ -200,28 +265,30 @@ def _is_clean_of(text: str, carried: Any) -> bool:
     return _carry.is_text(carried) and clean(carried) == text
 
 
-def _instances(path: str, objects: list[_xml.Node], annotation: str, report: Report) -> list[Instance]:
-    instances: dict[str, Instance] = {}
+def _instances(path: str, objects: list[_xml.Node], annotation: str, report: Report) -> dict[int, Instance]:
+    """The instances of the objects, by position."""
+    instances: dict[int, Instance] = {}
+    taken: set[str] = set()
     for position, node in enumerate(objects):
         derived = derived_instance_id(NAME, path, str(position))
         try:
-            instance = _instance(node, derived, instances)
-            instances[instance.instance_id] = instance
+            instances[position] = instance = _instance(node, derived, taken)
+            taken.add(instance.instance_id)
         except (SchemaError, ValueError) as error:
             reason = error.fields["problem"] if isinstance(error, SchemaError) else str(error)
             message = f"Object {position}: {reason}."
             where = str(position)
             report(Problem("instance-invalid", printable(annotation), message, where, dropped_instances=1))
-    return list(instances.values())
+    return instances
 
 
-def _instance(node: _xml.Node, derived: str, taken: dict[str, Instance]) -> Instance:
+def _instance(node: _xml.Node, derived: str, taken: set[str]) -> Instance:
     """The instance of one `<object>`.
 
     Args:
         node: the element.
         derived: its id by picture and position, so that twins stay two; it has it unless it brings a free one.
-        taken: the instances before it.
+        taken: the ids of the instances before it.
     """
     boxes = node.named("bndbox")
     if len(boxes) != 1:

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
-from tdvc.errors import SchemaError
+from tdvc.errors import FormatError, SchemaError
 from tdvc.formats._folder import is_file, picture_problem, shortened, unreadable_source
-from tdvc.formats._json import parse_strictly
+from tdvc.formats._json import BOM, numbered_lines, parse_line
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
 from tdvc.model.geometry import SPATIAL_TYPES
@@ -35,9 +35,7 @@ TYPES = frozenset(SPATIAL_TYPES)
 KEEPS = frozenset(FIELDS) - {"splits"}
 
 FILE_NAME = "instances.jsonl"
-MAX_LINE_BYTES = 256 << 20
 _SNIFFED_BYTES = 4096
-_BOM = b"\xef\xbb\xbf"
 _KEYS = frozenset(("blob", "complete", "file_id", "instances", "path", "properties"))
 
 
@@ -65,7 +63,7 @@ def detect(source: Path) -> bool:
             beginning = file.read(_SNIFFED_BYTES)
     except OSError:
         return False
-    return beginning.removeprefix(_BOM).lstrip().startswith(b"{") and b'"instances"' in beginning
+    return beginning.removeprefix(BOM).lstrip().startswith(b"{") and b'"instances"' in beginning
 
 
 def place(record: FileRecord) -> str:
@@ -99,36 +97,25 @@ def read(source: Path, report: Report, options: ReadOptions = NO_OPTIONS) -> Ite
     """Yield the files in the order of their lines.
 
     Raises:
-        FormatError: bad-format-file, where the file can't be opened.
+        FormatError: bad-format-file, where the file is not there or can't be opened.
     """
     del options
     path = source / FILE_NAME if source.is_dir() else source
+    if source.is_dir() and not is_file(path):
+        name = printable(str(source))
+        raise FormatError("bad-format-file", f"{name} has no file {FILE_NAME} directly in it.", source=name)
     taken: set[str] = set()
     try:
         file = path.open("rb")
     except OSError as error:
         raise unreadable_source(path, error) from error
     with file:
-        for number, line in _lines(file):
+        for number, line in numbered_lines(file):
             context = _Context(path.parent, f"{printable(path.name)}:{number}", report)
             record = _record(line, context, taken)
             if record is not None:
                 taken.add(record.path)
                 yield record
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers from 1; one that is too long is cut after the limit."""
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        rest = line
-        while len(line) > MAX_LINE_BYTES and rest and not rest.endswith(b"\n"):
-            rest = file.readline(1 << 20)
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        if not line.isspace() and line:
-            yield number, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +131,10 @@ class _Context:
         self.report(Problem(code, self.place, message, dropped_files=1, dropped_instances=instances))
 
 
-def _record(line: bytes, context: _Context, taken: set[str]) -> FileRecord | None:
+def _record(line: bytes | None, context: _Context, taken: set[str]) -> FileRecord | None:
     count = 0
     try:
-        if len(line) > MAX_LINE_BYTES:
-            raise ValueError(f"is longer than {MAX_LINE_BYTES >> 20} MiB")
-        fields = parse_strictly(line)
+        fields = parse_line(line)
         found = fields.get("instances") if isinstance(fields, dict) else None
         count = len(found) if isinstance(found, list) else 0
         _check_fields(fields)

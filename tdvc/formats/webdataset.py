@@ -17,6 +17,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, groupby, islice
 from pathlib import Path
@@ -28,7 +29,7 @@ from tdvc.formats._carry import split_in
 from tdvc.formats._folder import PICTURE_SUFFIXES, SPLIT_NAMES, ignore, is_file, is_picture, listing, shortened
 from tdvc.formats._json import parse_strictly
 from tdvc.formats._lookup import find_picture, split_of
-from tdvc.formats._shards import is_inside, picture_bytes, shards
+from tdvc.formats._shards import MAX_PICTURE_BYTES, is_inside, picture_bytes, shards
 from tdvc.formats._tables import typed
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
@@ -67,15 +68,12 @@ def _archives(folder: Path) -> list[str]:
 
 def _begins_with_samples(path: Path) -> bool:
     found: list[tuple[str, str]] = []
-    try:
-        with _tar.opened(path) as file:
-            for member in islice(_tar.members(file, _SNIFFED_BYTES), _SNIFFED_MEMBERS):
-                key, suffix = _split_name(member.name)
-                if suffix == "json" and b'"instances"' in member.content:
-                    return True
-                found.append((key, suffix))
-    except (OSError, ValueError):
-        return False
+    with suppress(OSError, ValueError), _tar.opened(path) as file:  # who reads it all will say what is damaged
+        for member in islice(_tar.members(file, _SNIFFED_BYTES), _SNIFFED_MEMBERS):
+            key, suffix = _split_name(member.name)
+            if suffix == "json" and b'"instances"' in member.content:
+                return True
+            found.append((key, suffix))
     keys = [key for key, suffix in found if suffix in _ANNOTATION]
     return any(key in keys and suffix not in _ANNOTATION for key, suffix in found if key)
 
@@ -137,7 +135,7 @@ def _records(whole: _Source, archive: str, path: Path) -> Iterator[FileRecord]:
         with _tar.opened(path) as file:
             for key, group in groupby(_regular(whole, archive, file), lambda item: item[0]):
                 begun += 1
-                sample = _Sample(whole, archive, split, key, [(suffix, content) for _, suffix, content in group])
+                sample = _Sample(whole, archive, split, key, list(_bounded((item[1:] for item in group), key)))
                 record = sample.record()
                 done += 1
                 if record is not None:
@@ -150,6 +148,16 @@ def _records(whole: _Source, archive: str, path: Path) -> Iterator[FileRecord]:
             raise FormatError("bad-format-file", message, source=archive) from error
         message = f"After {done:,} samples the archive {reason}; what follows can't be counted."
         whole.report(Problem("record-unreadable", printable(archive), message, dropped_files=begun - done))
+
+
+def _bounded(members: Iterable[tuple[str, bytes]], key: str) -> Iterator[tuple[str, bytes]]:
+    """The members of a sample. Raises ValueError, the end of a sentence, where they are too much to hold at once."""
+    held_bytes = 0
+    for suffix, content in members:
+        held_bytes += len(content)
+        if held_bytes > MAX_PICTURE_BYTES:
+            raise ValueError(f"has a sample {shortened(key)} of more than {MAX_PICTURE_BYTES >> 20} MiB")
+        yield suffix, content
 
 
 def _regular(whole: _Source, archive: str, file: Any) -> Iterator[tuple[str, str, bytes]]:

@@ -194,6 +194,8 @@ def _counts(run_lengths: Ints) -> str:
     written = np.zeros((left.size, _GROUPS), bool)
     more = np.ones(left.size, bool)
     for position in range(_GROUPS):
+        if not more.any():
+            break
         group = left & 31
         left >>= 5
         written[:, position] = more

@@ -51,6 +51,9 @@ _BY_EXTENSION = {
     ".xml": "application/xml",
 }
 
+OPENED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""What Pillow may try; its other readers start programs or have a record of bombs."""
+
 HEAD_BYTES = 16
 TAIL_BYTES = 4096
 
@@ -66,6 +69,11 @@ def media_type(head: bytes, path: str) -> str:
 
 def _expected(path: str) -> str | None:
     return _BY_EXTENSION.get(os.path.splitext(path)[1].lower())
+
+
+def promises_picture(path: str, found: str) -> bool:
+    """Whether a file should be a picture: by its media type by content, or by its name."""
+    return found.startswith("image/") or (_expected(path) or "").startswith("image/")
 
 
 def picture_problem(path: str, found: str, size_bytes: int, tail: bytes | memoryview) -> str | None:

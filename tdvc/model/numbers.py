@@ -14,8 +14,13 @@ from typing import Any
 import msgspec
 
 MAX_DEPTH = 64
+
+MAX_KEPT_DEPTH = 48
+"""Of attributes and properties: written into somebody's format, they nest some levels deeper."""
+
 MAX_INTEGER_DIGITS = 4300  # beyond it Python refuses to read an integer
 
+_encode = msgspec.json.Encoder().encode
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -44,9 +49,9 @@ def value_of(number: str) -> Decimal:
     try:
         value = Decimal(number)
     except InvalidOperation as error:
-        raise ValueError(f"{number!r} is not a number") from error
+        raise ValueError(f"{number[:32]!r} is not a number") from error
     if not value.is_finite():
-        raise ValueError(f"{number!r} is not a finite number")
+        raise ValueError(f"{number[:32]!r} is not a finite number")
     return value
 
 
@@ -62,6 +67,9 @@ def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a JSON number")
 
 
+_decode = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse_constant).decode
+
+
 def parse(text: bytes | str) -> Any:
     """Parse JSON, numbers as `Number`.
 
@@ -71,20 +79,22 @@ def parse(text: bytes | str) -> Any:
     if isinstance(text, bytes):
         text = text.decode()
     try:
-        value = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse_constant)
+        value = _decode(text)
     except RecursionError as error:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
-    _check_depth(value)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        check_depth(value)
     return value
 
 
-def _check_depth(value: Any) -> None:
+def check_depth(value: Any, levels: int = MAX_DEPTH) -> None:
+    """Raise ValueError where parsed JSON nests deeper than so many levels."""
     level = [value]
     depth = 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        if depth > levels:
+            raise ValueError(f"nested deeper than {levels} levels")
         nested: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -109,8 +119,25 @@ def spell(value: Any) -> bytes:
     return b"".join(parts)
 
 
+def spell_parsed(value: Any) -> bytes:
+    """As `spell`, in a fifth of the time, for what `parse` gave: its depth is bounded, and there is no float in it."""
+    return _encode_parsed(value)
+
+
+def _as_it_came(number: Any) -> msgspec.Raw:
+    if not isinstance(number, Number):
+        raise TypeError(f"JSON has no {type(number).__name__}")
+    return msgspec.Raw(_spell_number(number))
+
+
+_encode_parsed = msgspec.json.Encoder(enc_hook=_as_it_came, order="sorted").encode
+
+
 def _spell(value: Any, parts: list[bytes], depth: int) -> None:
-    if isinstance(value, (Number, float)):
+    kind = type(value)
+    if kind is str or value is None or isinstance(value, int):
+        parts.append(_encode(value))
+    elif isinstance(value, (Number, float)):
         parts.append(_spell_number(value))
     elif isinstance(value, (dict, list, tuple)):
         if depth == 0:
@@ -119,10 +146,10 @@ def _spell(value: Any, parts: list[bytes], depth: int) -> None:
         spell_nested(value, parts, depth - 1)
     elif isinstance(value, msgspec.Raw):
         parts.append(canonical(bytes(value)))
-    elif value is None or isinstance(value, (str, int)):
-        parts.append(msgspec.json.encode(value))
+    elif isinstance(value, str):
+        parts.append(_encode(str(value)))
     else:
-        raise TypeError(f"JSON has no {type(value).__name__}")
+        raise TypeError(f"JSON has no {kind.__name__}")
 
 
 def _spell_number(value: Number | float) -> bytes:
@@ -137,9 +164,7 @@ def _spell_object(value: Any, parts: list[bytes], depth: int) -> None:
     for position, key in enumerate(sorted(value)):
         if not isinstance(key, str):
             raise TypeError(f"the key {key!r} is not text")
-        parts.append(b"," if position else b"")
-        parts.append(msgspec.json.encode(key))
-        parts.append(b":")
+        parts.append(b",%b:" % _encode(key) if position else _encode(key) + b":")
         _spell(value[key], parts, depth)
     parts.append(b"}")
 
@@ -152,9 +177,15 @@ def _spell_list(value: Any, parts: list[bytes], depth: int) -> None:
     parts.append(b"]")
 
 
+def check_kept_depth(text: bytes) -> None:
+    """Raise ValueError where JSON nests deeper than `MAX_KEPT_DEPTH`; one with few brackets is not even parsed."""
+    if text.count(b"{") + text.count(b"[") > MAX_KEPT_DEPTH:
+        check_depth(parse(text), MAX_KEPT_DEPTH)
+
+
 def canonical(text: bytes) -> bytes:
     """Canonical JSON of a JSON text. Nested lists of numbers, the common case, just lose their white space."""
-    if not text.translate(None, b"[]0123456789+-.eE, \t\r\n"):
+    if not text.translate(None, b"[]0123456789+-.eE, \t\r\n") and text.count(b"[") <= MAX_DEPTH:
         return text.translate(None, b" \t\r\n")
     return spell(parse(text))
 

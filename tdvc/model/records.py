@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -132,7 +133,7 @@ def check_instance(instance: Instance) -> Instance:
     """`instance` itself, or `SchemaError` (bad-instance)."""
     identity = instance.instance_id
     if len(identity) != 32 or identity.strip("0123456789abcdef"):
-        raise _bad(f"instance_id {identity!r} is not 32 lower-case hexadecimal digits")
+        raise _bad(f"instance_id {identity[:40]!r} is not 32 lower-case hexadecimal digits")
     problem = _text_problem(instance) or _json_problem(instance)
     if problem:
         raise _bad(problem, identity)
@@ -155,6 +156,8 @@ def _json_problem(instance: Instance) -> str | None:
         if not bytes(getattr(instance, name)).startswith(b"{"):
             return f"the field {name!r} must be an object"
     try:
+        for name in ("attributes", "properties"):
+            numbers.check_kept_depth(bytes(getattr(instance, name)))
         score = bytes(instance.score)
         if score != b"null":
             numbers.value_of(score.decode())
@@ -218,12 +221,13 @@ def encode_set(instances: Iterable[Instance]) -> bytes:
     Raises:
         SchemaError: bad-instance, where two instances share an id or there are more than `MAX_INSTANCES`.
     """
-    ordered = sorted(instances, key=lambda instance: instance.instance_id)
+    ordered = sorted(instances, key=attrgetter("instance_id"))
     if len(ordered) > MAX_INSTANCES:
         raise _bad(f"a file can have at most {MAX_INSTANCES} instances")
-    for before, after in pairwise(ordered):
-        if before.instance_id == after.instance_id:
-            raise _bad("the id is used twice in one file", before.instance_id)
+    ids = [instance.instance_id for instance in ordered]
+    if len(set(ids)) < len(ids):
+        twice = next(before for before, after in pairwise(ids) if before == after)
+        raise _bad("the id is used twice in one file", twice)
     return _encoder.encode_lines(ordered)
 
 

@@ -29,7 +29,7 @@ from tdvc.ops.checkoutrecord import ANNOTATION_FILES, edited_annotation_files, r
 from tdvc.ops.intake import Arriving, covers, take_in
 from tdvc.ops.progress import Progress
 from tdvc.repo.directory import Directory
-from tdvc.repo.entry import Entry, FileState
+from tdvc.repo.entry import Entry, FileState, properties_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.repo.view import View, read_operation
@@ -311,7 +311,7 @@ class _Annotation:
 
     @classmethod
     def of_state(cls, directory: Directory, state: FileState) -> _Annotation:
-        properties = numbers.parse(state.properties) if state.properties else {}
+        properties = properties_of(state)
         return cls(directory.instances(Entry("", state)), properties, bool(state.complete))
 
     def equals(self, other: _Annotation) -> bool:

@@ -22,7 +22,7 @@ from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableF
 from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
-from tdvc.names import path_problem, printable
+from tdvc.names import printable
 from tdvc.ops.completeness import require_complete, unfinished
 from tdvc.ops.locked import with_keys
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
@@ -30,9 +30,9 @@ from tdvc.ops.pictures import look_at
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.ops.select import select
 from tdvc.repo.directory import Directory
-from tdvc.repo.entry import Entry
+from tdvc.repo.entry import Entry, properties_of
 from tdvc.repo.repository import Repository
-from tdvc.storage.folder import FolderWriter
+from tdvc.storage.folder import FolderWriter, checked
 
 PICTURES = ("copy", "link", "none")
 
@@ -206,7 +206,7 @@ class _Export:
     def _losses_of_file(self, entry: Entry) -> Iterator[str]:
         keeps = self._format.KEEPS
         if "file-properties" not in keeps:
-            said = set(numbers.parse(entry.state.properties)) if entry.state.properties else set()
+            said = set(properties_of(entry.state))
             if said - {self._format.NAME, SIZE, *({"splits"} & keeps)}:
                 yield "file properties"
         if not entry.state.instance_count and "empty-files" not in keeps:
@@ -237,7 +237,7 @@ class _Export:
         writer = FolderWriter(str(folder))
         try:
             for written in self._format.write(self._records(writer), self._labels(), self._sum.report):
-                _check_inside(written.path)
+                checked(written.path)
                 writer.write(written.path, self._counted(written.pieces))
         finally:
             writer.close()
@@ -275,7 +275,7 @@ class _Export:
                     self._sum.report(Problem("stored-damaged", place, error.message, "", "error", 1, count))
 
     def _record(self, part: _Part, entry: Entry, writer: FolderWriter) -> FileRecord:
-        properties = numbers.parse(entry.state.properties) if entry.state.properties else {}
+        properties = properties_of(entry.state)
         instances = list(with_keys(part.state.instances(entry), self._names))
         self._sum.labels.update(instance.label for instance in instances)
         original = original_of(self._originals, entry) if self._originals else None
@@ -297,7 +297,7 @@ class _Export:
         return record
 
     def _put_picture(self, record: FileRecord, entry: Entry, original: Original | None, writer: FolderWriter) -> None:
-        place = _check_inside(self._format.place(record))
+        place = checked(self._format.place(record))
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
         self._places.add(place)
@@ -327,10 +327,3 @@ def _classes(parts: list[_Part], format_name: str) -> dict[str, LabelRecord]:
             fields, name = dict(label.formats.get(format_name, {})), label.name or label.key
             found.setdefault(label.key, LabelRecord(name, name, label.index, fields))
     return found
-
-
-def _check_inside(path: str) -> str:
-    problem = path_problem(path)
-    if problem:
-        raise Usage("bad-path", f"The path {path!r} {problem}.", path=path)
-    return path

@@ -34,7 +34,7 @@ from tdvc.model.records import Instance
 from tdvc.objects.store import ReadableObjects
 from tdvc.ops.pairing import NOWHERE, Pair, born_at
 from tdvc.repo.directory import Directory, read_instances, read_set
-from tdvc.repo.entry import Entry, FileState
+from tdvc.repo.entry import Entry, FileState, properties_of
 from tdvc.repo.merge import MergeConflict
 from tdvc.repo.transaction import Transaction
 
@@ -173,7 +173,7 @@ def file_cells(entry: Entry) -> dict[str, Any]:
         "complete": (state.complete, state.completeness_schema),
         "path": entry.path,
     }
-    properties = numbers.parse(state.properties) if state.properties else {}
+    properties = properties_of(state)
     return cells | {f"properties.{key}": value for key, value in properties.items()}
 
 
@@ -210,7 +210,7 @@ def _with_cells(ours: FileState, theirs: FileState, cells: dict[str, Any]) -> Fi
     complete, schema = cells["complete"]
     state = state._replace(complete=complete, completeness_schema=schema)
     properties = {name.partition(".")[2]: value for name, value in cells.items() if name.startswith("properties.")}
-    if properties != (numbers.parse(ours.properties) if ours.properties else {}):
+    if properties != properties_of(ours):
         state = state._replace(properties=numbers.spell(properties) if properties else b"")
     return state
 

@@ -25,7 +25,7 @@ from tdvc.names import printable, stored_path_problem
 from tdvc.objects.store import ObjectStore, ObjectWriter
 from tdvc.ops.recognising import KnownFiles, KnownInstances, imported, merged_properties
 from tdvc.repo.directory import Directory, memory_objects
-from tdvc.repo.entry import FILES, Entry, FileState
+from tdvc.repo.entry import FILES, Entry, FileState, properties_of
 from tdvc.storage.folder import FileChanged, look, read_pieces
 from tdvc.tables.edit import build
 
@@ -175,7 +175,7 @@ class _Reading:
                 state = state._replace(blob=blob, size_bytes=size, media_type=media)
         self._taken.add(state.file_id)
         state = self._annotated(record, state, former)
-        before = numbers.parse(state.properties) if state.properties else {}
+        before = properties_of(state)
         again = record.file_id == state.file_id.hex() or bool(former and former.state.instance_count)
         after = merged_properties(record, before, self._format.NAME, recognised=again)
         return state if after == before else state._replace(properties=numbers.spell(after))

@@ -10,6 +10,7 @@ from tdvc.ids import Kind, ObjectId
 from tdvc.objects.packcheck import PackReport, examine
 from tdvc.objects.sweep import pack_names, single_names
 from tdvc.ops.inspection import FULL, QUICK, Inspection
+from tdvc.ops.picturehashes import damaged_hashes
 from tdvc.ops.pictures import Pictures
 from tdvc.ops.statcache import StatCache
 from tdvc.repo import config
@@ -78,7 +79,7 @@ def check_singles(inspection: Inspection) -> None:
 def check_caches(inspection: Inspection) -> None:
     """Look at everything under `cache/`."""
     repository = inspection.repository
-    names = [*ColumnStore(repository).damaged(), *Pictures(repository).damaged()]
+    names = [*ColumnStore(repository).damaged(), *Pictures(repository).damaged(), *damaged_hashes(repository)]
     for name in repository.storage.names("cache/stat"):
         if not StatCache.is_whole(repository.storage.read(f"cache/stat/{name}")):
             names.append(f"cache/stat/{name}")

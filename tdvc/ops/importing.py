@@ -19,6 +19,7 @@ from tdvc.errors import FormatError, NotFound, Refused, Usage
 from tdvc.formats import detect_format, format_named
 from tdvc.formats.base import FileRecord, Format, ReadOptions, Reconciliation
 from tdvc.ids import NO_ID, ObjectId
+from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
 from tdvc.names import check_path, printable, stored_path_problem
@@ -310,7 +311,13 @@ class _Import:
         problem = stored_path_problem(self._prefix + record.path)
         if problem:
             self._drop("unsafe-path", record, f"The path {problem}.")
-        return problem is None
+            return False
+        try:
+            numbers.check_depth(record.properties, numbers.MAX_KEPT_DEPTH)
+        except ValueError as error:
+            self._drop("record-unreadable", record, f"What is said of the file is {error}.")
+            return False
+        return True
 
     def _path_of(self, record: FileRecord, present: Mapping[bytes, Row]) -> str | None:
         """Where a record belongs in the directory; None, and a problem, where that can't be said."""

@@ -25,7 +25,7 @@ from tdvc.ops.locked import refuse_unknown, with_keys
 from tdvc.ops.mapping import FieldMap
 from tdvc.ops.recognising import KnownInstances, imported, layers_of, merged_properties
 from tdvc.repo.directory import read_instances
-from tdvc.repo.entry import FileState
+from tdvc.repo.entry import FileState, properties_of
 from tdvc.repo.transaction import EncodedSet, Transaction
 
 
@@ -180,7 +180,7 @@ class Incoming:
         """The file's properties, spelled, where they change. Raises ValueError where they nest too deep."""
         if not record.properties:
             return None
-        before = numbers.parse(state.properties) if state.properties else {}
+        before = properties_of(state)
         recognised = record.file_id == state.file_id.hex() or bool(state.instance_count)
         after = merged_properties(record, before, self._name, recognised=recognised)
         if after == before:

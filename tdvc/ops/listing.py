@@ -16,7 +16,7 @@ from tdvc.ops.completeness import Marks
 from tdvc.ops.select import matching, narrowed
 from tdvc.repo.commit import read_commit, read_snapshot
 from tdvc.repo.directory import Counts, Directory
-from tdvc.repo.entry import PATHS, Entry
+from tdvc.repo.entry import PATHS, Entry, properties_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import parse_selector
 from tdvc.tables.tree import Table
@@ -172,7 +172,7 @@ def _show_file(repository: Repository, directory: Directory, entry: Entry) -> Sh
         file=_listed(entry, Marks(directory)),
         names=directory.schema.names(),
         instances=directory.instances(entry),
-        properties=numbers.plain(numbers.parse(state.properties)) if state.properties else {},
+        properties=numbers.plain(properties_of(state)),
         directories=holders,
         origin=state.origin[:16].hex() or None,
     )

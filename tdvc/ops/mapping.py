@@ -70,7 +70,7 @@ def read_map(path: Path) -> FieldMap:
             tables = tomllib.loads(file.read(MAX_MAP_BYTES).decode())
     except OSError as error:
         raise NotFound("source-not-found", f"{str(path)!r} can't be read: {error.strerror}.", path=str(path)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Usage("bad-usage", f"The map {str(path)!r} is not TOML: {error}.", path=str(path)) from error
     unknown = sorted(set(tables) - set(_TABLES))
     if unknown:

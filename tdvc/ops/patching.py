@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
-
 from tdvc.errors import FormatError, TdvcError
 from tdvc.ids import NO_ID, FileId, ObjectId
 from tdvc.model import numbers
@@ -28,7 +26,7 @@ from tdvc.names import stored_path_problem
 from tdvc.ops.diffing import Diff
 from tdvc.ops.jsonlines import read_lines
 from tdvc.repo.directory import Directory, read_instances
-from tdvc.repo.entry import FileState, Origin, origin_of, state_of
+from tdvc.repo.entry import FileState, Origin, origin_of, properties_of, state_of
 from tdvc.tables.page import Row
 
 VERSION = 1
@@ -125,7 +123,7 @@ def _spelled(name: str, state: FileState) -> Any:
         return None if origin is None else {key: value.hex() for key, value in origin._asdict().items()}
     value = getattr(state, name)
     if name == "properties":
-        return msgspec.Raw(value) if value else None
+        return properties_of(state) or None
     if name == "completeness_schema":
         return None if value == NO_ID else value.hex()
     if name == "complete":

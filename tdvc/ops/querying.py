@@ -43,6 +43,7 @@ from tdvc.tables.tree import Table
 _MAX_REMEMBERED = 100_000
 _TRUTHS = (False, True)
 _NUMBERS = {"size": "size_bytes", "instances": "instance_count"}
+_OF_PICTURES = ("picture_width", "picture_height", "captured_at")
 _SIDES = {"picture_width": ("width", "said_width"), "picture_height": ("height", "said_height")}
 
 
@@ -148,7 +149,7 @@ class _Facts:
         self._repository = repository
         self._directory = directory
         self.schema = directory.schema
-        self.wants_pictures = query.asks_for(*_SIDES)
+        self.wants_pictures = query.asks_for(*_OF_PICTURES)
         self.wants_instances = any(subject.of_instances for subject in subjects(query.condition))
         self.pictures = Pictures(repository) if self.wants_pictures else None
         self.parsed: dict[str, Any] = {}
@@ -275,15 +276,24 @@ class _Page:
         if name in _NUMBERS:
             return _numbers(self._of_files(_NUMBERS[name]))
         found = self._looked_up(subject, self._of_files("properties").to_pylist())
-        return found if name == "property" else _moments(found)
+        return found if name == "property" else self._captured(_moments(found))
 
     def _sides(self, side: str, said: str) -> Floats:
         """A side of the pictures: the real one where it is known, else what was said of it, else NaN."""
+        real = self._of_pictures(side)
+        return np.where(real > 0, real, _numbers(self._of_files(said)))
+
+    def _captured(self, said: Floats) -> Floats:
+        """When pictures were taken: what a source said, else what EXIF says, else NaN."""
+        found = self._of_pictures("captured")
+        return np.where(np.isnan(said) & (found != 0), found, said)
+
+    def _of_pictures(self, fact: str) -> Floats:
+        """One of the facts of pictures; 0 where it is not known."""
         if self._facts.pictures is None:
-            return np.full(self.file_count, np.nan)
+            return np.zeros(self.file_count)
         facts, known = self._facts.pictures.known(fixed(self._of_files("blob")))
-        real = known & numbers(self._of_files("picture")) & (facts[side] > 0)
-        return np.where(real, facts[side].astype(np.float64), _numbers(self._of_files(said)))
+        return np.where(known & numbers(self._of_files("picture")), facts[fact].astype(np.float64), 0.0)
 
     def _looked_up(self, subject: Property, texts: list[str]) -> Values:
         """What each of many JSON objects has; equal ones are looked into once."""

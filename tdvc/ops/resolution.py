@@ -21,7 +21,7 @@ from tdvc.names import check_path
 from tdvc.ops.annotate import corrected
 from tdvc.repo.commit import id_from
 from tdvc.repo.directory import Directory, read_instances
-from tdvc.repo.entry import PATHS, Entry, FileState
+from tdvc.repo.entry import PATHS, Entry, FileState, properties_of
 from tdvc.repo.merge import MergeConflict, file_from
 from tdvc.repo.transaction import Transaction
 from tdvc.tables.tree import Table
@@ -182,7 +182,7 @@ class Resolution:
         group, _, key = conflict.field.partition(".")
         if group != "properties":
             raise Usage("bad-usage", f"{conflict.address} takes --ours, --theirs or --base only.", field=conflict.field)
-        properties = numbers.parse(state.properties) if state.properties else {}
+        properties = properties_of(state)
         properties.pop(key, None)
         if parsed is not ABSENT:
             properties[key] = parsed

@@ -25,7 +25,7 @@ PROPERTIES: dict[str, Meaning] = {
     "media_type": Meaning("text", False, "such as `image/jpeg`"),
     "picture_width": Meaning("number", False, "of the stored pixels; what the source said where they can't be read"),
     "picture_height": Meaning("number", False, "the same"),
-    "captured_at": Meaning("moment", False, "the file's property `captured_at`, a date or time"),
+    "captured_at": Meaning("moment", False, "the file's property `captured_at`, a date or time; else what EXIF says"),
     "complete": Meaning("truth", False, "somebody declared the annotation complete"),
     "stale": Meaning("truth", False, "that was under a schema that asked less"),
     "instances": Meaning("number", False, "how many instances the file has"),

@@ -87,6 +87,7 @@ def test_what_deletes_or_exchanges_can_be_tried_first():
         ("directory", "remove"),
         ("checkout",),
         ("gc",),
+        ("fsck",),
         ("restore",),
         ("reset",),
         ("revert",),
@@ -217,7 +218,7 @@ def test_no_repository(tdvc):
         (
             PermissionError(errno.EACCES, "Permission denied", "a\x1b.jpg"),
             "disk-failure",
-            "a\x1b.jpg: Permission denied.",
+            "a\\x1b.jpg: Permission denied.",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full", "No space left on device."),
     ],
@@ -228,7 +229,7 @@ def test_failures_of_the_system_are_sentences(tdvc, monkeypatch, error, code, me
     assert (failure["code"], failure["message"]) == (code, message)
     ran = tdvc("status")
     assert ran.code == 1
-    assert ran.err == f"error: {message}\n".replace("\x1b", "\\x1b")
+    assert ran.err == f"error: {message}\n"
 
 
 def test_an_unexpected_error_is_one_line_and_a_log(tdvc, monkeypatch, tmp_path):

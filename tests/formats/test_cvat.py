@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tdvc.errors import FormatError
@@ -288,6 +290,52 @@ def test_instances_in_no_sequence_stay_so(tmp_path):
     assert record.path == "videos/train/b/clip.mp4"
     assert record.properties["splits"] == ["train"]
     assert sorted(record.instances, key=lambda i: i.instance_id) == instances
+
+
+def test_objects_of_other_tools_leave_where_nothing_follows(tmp_path):
+    one = {"label": "car", "type": "box", "geometry": [1, 2, 3, 4], "attributes": {"age": 3}}
+    frames = {"ab": 0, "cd": 1, "ef": 5}
+    instances = [make_instance(one | {"instance_id": k * 16, "frame": n, "sequence": "s"}) for k, n in frames.items()]
+    instances.append(make_instance(one | {"instance_id": "ff" * 16, "frame": 9, "type": "point", "geometry": [1, 2]}))
+    files, _ = written([FileRecord("clip.mp4", None, instances, size=(64, 48))])
+    shapes = [line for line in files["video_0001.xml"].splitlines() if "frame=" in line]
+    marks = [(line.split('frame="')[1].split('"')[0], 'outside="1"' in line) for line in shapes]
+    assert marks == [("0", False), ("1", False), ("2", True), ("5", False), ("6", True), ("9", False)]
+    put(tmp_path / "video_0001.xml", files["video_0001.xml"])
+    put(tmp_path / "videos/clip.mp4")
+    (record,), _, problems = read(tmp_path)
+    assert (record.instances, problems) == (instances, [])
+    assert record.properties == {"size": [parse("64"), parse("48")]}
+
+
+def test_a_video_keeps_its_size_and_what_others_said_of_it(tmp_path):
+    put(tmp_path / "in/clip.mp4")
+    put(tmp_path / "in/annotations.xml", document(track(shape_at(3)), task=VIDEO + SIZE))
+    (record,), _, _ = read(tmp_path / "in")
+    assert record.properties["size"] == [parse("640"), parse("480")]
+    said = record.properties | {"coco": {"id": parse("3")}}
+    files, _ = written([FileRecord("clip.mp4", None, record.instances, said, size=record.size)])
+    put(tmp_path / "out/video_0001.xml", files["video_0001.xml"])
+    assert read(tmp_path / "out")[0][0].properties == said
+
+
+def test_pictures_in_subsets_are_a_project_as_readers_want_it(tmp_path):
+    records = [
+        FileRecord(f"{name}.jpg", None, [], split=split) for name, split in (("a", "val"), ("b", "train"), ("c", ""))
+    ]
+    text = written(records)[0]["annotations.xml"]
+    assert re.findall("<subset>(.*)</subset>", text) == ["default", "train", "val"]
+    assert re.findall('subset="(.*?)"', text) == ["val", "train", "default"]
+    put(tmp_path / "annotations.xml", text)
+    found, _, problems = read(tmp_path)
+    assert [record.properties.get("splits") for record in found] == [["val"], ["train"], None]
+    assert problems == []
+    assert "<project>" not in written([FileRecord("a.jpg", None, [])])[0]["annotations.xml"]
+
+
+def test_a_video_without_annotation_is_a_video(tmp_path):
+    files, _ = written([FileRecord("clip.mp4", None, [])])
+    assert sorted(files) == ["video_0001.xml"]
 
 
 def test_what_has_no_place_is_reported(tmp_path):

@@ -381,7 +381,7 @@ def test_several_labels_and_no_label(tmp_path):
 
 
 def test_unknown_fields_and_results_survive(tmp_path):
-    video = {"id": "v", "type": "videorectangle", "value": {"sequence": [{"frame": 1}]}}
+    video = {"id": "v", "type": "videovector", "value": {"sequence": [{"frame": 1}]}}
     known = box() | {"parentID": "r0", "meta": {"text": ["hm"]}, "readonly": True}
     fields = {"id": 9, "meta": {"a": 1}, "inner_id": 3, "drafts": [{"x": 1.50}]}
     record, (problem,) = one(tmp_path, video, known, **fields)
@@ -544,6 +544,16 @@ def test_a_region_that_was_moved_in_label_studio_stays_moved(tmp_path):
     (record,), _ = of(tmp_path, *tasks)
     assert record.instances[0].coordinates == [32, 2]
     assert record.instances[0].instance_id == "ab" * 16
+
+
+def test_every_task_has_an_id_and_one_that_was_made_up_is_forgotten(tmp_path):
+    kept, _ = one(tmp_path, box(), id=2)
+    others = [FileRecord(f"{name}.jpg", None, [], size=(64, 48)) for name in "bcd"]
+    tasks, _, _ = written(kept, *others)
+    assert [found["id"] for found in tasks] == [2, 1, 3, 4]
+    files, _ = of(tmp_path / "again", *tasks)
+    assert [file.properties.get("label-studio", {}).get("id") for file in files] == [Number("2"), None, None, None]
+    assert json.loads(b"".join(next(iter(label_studio.write([], [], print))).pieces)) == []
 
 
 def test_what_has_no_place_is_counted(tmp_path):

@@ -200,15 +200,33 @@ def test_every_folder_is_a_sequence_with_its_own_numbers():
     assert problems == []
     assert [mot.place(record) for record in records][1:] == ["train/a/img1/y.jpg", "train/b/img1/000012.jpg"]
     assert written["train/a/gt/gt.txt"].splitlines() == [
-        "1,7,10,20,30,40,1,2,-1",
-        "1,8,10,20,30,40,1,2,-1",
-        "1,-1,10,20,30,40,1,2,-1",
+        "1,7,10,20,30,40,1,2,1",
+        "1,8,10,20,30,40,1,2,1",
+        "1,-1,10,20,30,40,1,2,1",
         "2,8,10,20,30,40,0.5,2,0.25",
     ]
-    assert written["train/b/gt/gt.txt"] == "12,1,1.5,2,1.5,2.25,1,2,-1\n"
+    assert written["train/b/gt/gt.txt"] == "12,1,1.5,2,1.5,2.25,1,2,1\n"
     assert written["train/a/gt/labels.txt"] == "person\ncar\n"
-    expected = "[Sequence]\nname=a\nimDir=img1\nseqLength=2\nimWidth=64\nimHeight=48\nimExt=.jpg\n"
+    expected = "[Sequence]\nname=a\nimDir=img1\nframeRate=30\nseqLength=2\nimWidth=64\nimHeight=48\nimExt=.jpg\n"
     assert written["train/a/seqinfo.ini"] == expected
+
+
+def test_what_a_sequence_says_of_itself_comes_back(put, tmp_path):
+    said = "[Sequence]\nname=a\nimDir=img1\nframeRate=29.97\nseqLength=1\nimWidth=640\nimHeight=480\nimExt=.jpg\n"
+    files = {"a/seqinfo.ini": said, "a/img1/000001.jpg": "", "a/gt/gt.txt": "1,7,10,20,30,40,1,1,1\n"}
+    (found,), problems = read(put(files=files | {"a/gt/labels.txt": "car\n"}))
+    assert problems == []
+    assert (found.size, found.instances[0].attribute_values) == ((640, 480), {})
+    written, _ = write([found], ["car"])
+    assert {name: text for name, text in files.items() if name in written} == {
+        name: text for name, text in written.items() if name in files
+    }
+
+
+def test_the_size_of_a_film_is_kept(put):
+    files = {"a/seqinfo.ini": "imWidth=640\nimHeight=480\n", "a/a.mp4": "", "a/gt/gt.txt": "1,7,10,20,30,40,1,1,1\n"}
+    (found,), _ = read(put(files=files))
+    assert found.properties == {"size": [Number("640"), Number("480")]}
 
 
 def test_what_a_row_can_not_hold_is_listed():

@@ -355,7 +355,7 @@ def test_split_lists_that_name_unknown_pictures_are_listed(tmp_path):
 
 def test_what_is_passed_over_is_listed(tmp_path):
     source = voc(tmp_path, {"a.xml": annotation()})
-    put(source / "SegmentationClass/a.png")
+    put(source / "Sketches/a.png")
     put(source / "README.txt")
     put(source / "JPEGImages/.DS_Store")
     put(source / "JPEGImages/Thumbs.db")
@@ -366,7 +366,7 @@ def test_what_is_passed_over_is_listed(tmp_path):
         ("skipped-other", "Annotations/notes.txt", "warning"),
         ("skipped-other", "JPEGImages/Thumbs.db", "warning"),
         ("skipped-other", "README.txt", "warning"),
-        ("skipped-other", "SegmentationClass", "warning"),
+        ("skipped-other", "Sketches", "warning"),
     ]
 
 

@@ -213,7 +213,7 @@ def test_a_bad_annotation_file_is_listed_and_its_picture_kept(tmp_path, content)
 
 
 @pytest.mark.parametrize(
-    "meta", ["", "[]", "{}", '{"classes": 5}', '{"classes": [], "projectType": "videos"}', '{"classes": [NaN]}']
+    "meta", ["", "[]", "{}", '{"classes": 5}', '{"classes": [], "projectType": "volumes"}', '{"classes": [NaN]}']
 )
 def test_a_project_of_another_kind_is_refused(tmp_path, meta):
     put(project(tmp_path) / "meta.json", meta)
@@ -389,6 +389,29 @@ def test_written_bitmaps_are_palette_pictures_with_a_clear_colour():
     picture = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(data["data"]))))
     assert (picture.mode, picture.getpalette()[:6], picture.info["transparency"]) == ("P", [0, 0, 0, 255, 255, 255], 0)
     assert (data["origin"], picture.size) == ([Number("1"), Number("0")], (1, 1))
+
+
+def test_a_tag_has_values_of_one_kind_and_the_others_come_back(tmp_path):
+    many = [box(n, attributes={"age": value}) for n, value in enumerate([3, "old", True, [1, "x"]])]
+    tags = [
+        box(10 + n, type="tag", geometry=None, label="sky", attributes=said)
+        for n, said in enumerate([{"value": "clear"}, {"value": 3}, {}, {"value": "dim", "more": [1]}])
+    ]
+    record = FileRecord("a.png", None, [*many, *tags], size=(64, 48))
+    assert back(tmp_path, record).instances == [*many, *tags]
+    kinds = {tag["name"]: tag["value_type"] for tag in json.loads((tmp_path / "meta.json").read_text())["tags"]}
+    written = json.loads((tmp_path / "dataset/ann/a.png.json").read_text())
+    assert kinds == {"age": "any_number", "sky": "any_string"}
+    assert [tag["value"] for value in written["objects"] for tag in value["tags"]] == [3]
+    assert [tag["value"] for tag in written["tags"]] == ["clear", "3", "", ""]
+
+
+def test_a_tag_without_the_number_that_others_have_is_listed(tmp_path):
+    tags = [
+        box(n, type="tag", geometry=None, label="sky", attributes=said) for n, said in enumerate([{"value": 3}, {}])
+    ]
+    problems = export(tmp_path, FileRecord("a.png", None, tags, size=(64, 48)))
+    assert [(p.code, p.dropped_instances) for p in problems] == [("type-not-carried", 1)]
 
 
 def test_nested_datasets_and_what_is_passed_over(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdvc.errors import FormatError
-from tdvc.formats import FileRecord, tdvc_jsonl
+from tdvc.formats import FileRecord, _json, tdvc_jsonl
 from tdvc.model.numbers import Number
 from tdvc.model.records import make_instance
 
@@ -243,7 +243,7 @@ def test_a_line_of_ten_megabytes(tmp_path):
 
 
 def test_a_line_beyond_the_limit_is_listed_and_the_rest_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(tdvc_jsonl, "MAX_LINE_BYTES", 5000)
+    monkeypatch.setattr(_json, "MAX_LINE_BYTES", 5000)
     found, problems = read(put(tmp_path, "x" * 5_000_000 + "\n" + GOOD + "\n" + "x" * 5001))
     assert [record.path for record in found] == ["good.jpg"]
     assert [(p.code, p.place) for p in problems] == [

@@ -1,4 +1,5 @@
 from tests.contracts.samples import put
+from tests.contracts.samples.masks_png import picture
 
 OBJECT = (
     "<object><name>{label}</name><pose>Left</pose><bndbox>"
@@ -20,4 +21,7 @@ def make(root):
     put(root / "Annotations/link.xml", voc_text("link.jpg", "cat"))
     put(root / "Annotations/torn.xml", "<annotation>")
     put(root / "ImageSets/Main/train.txt", "a\nb\n")
+    put(root / "SegmentationObject/a.png", picture("P", 0, 1, 1, 2, 2, 2, 255, 0))
+    put(root / "SegmentationClass/a.png", picture("P", 0, 3, 3, 3, 3, 3, 255, 0))
+    put(root / "SegmentationObject/b.png", picture("L", 1, 2, 3, 4)[:40])
     return root / "JPEGImages"

@@ -22,6 +22,11 @@ def make(root):
         document = {"size": {"width": 64, "height": 48}, "tags": [{"name": "night"}], "objects": objects}
         put(root / f"train/ann/{name}.json", json.dumps(document))
     put(root / "train/ann/torn.jpg.json", "{")
+    figure = {"key": "a" * 32, "objectKey": "b" * 32, "geometryType": "rectangle", "geometry": {"points": rectangle}}
+    frames = [{"index": 3, "figures": [figure, figure | {"objectKey": "c" * 32}]}]
+    video = {"objects": [{"key": "b" * 32, "classTitle": "dog"}], "frames": frames, "framesCount": 9}
+    put(root / "train/ann/v.mp4.json", json.dumps(video | {"tags": [{"name": "night", "frameRange": [0, 4]}]}))
+    put(root / "train/video/v.mp4")
     for name in ("a.jpg", "odd.jpg", "torn.jpg", "undescribed.jpg"):
         put(root / "train/img" / name)
     return root / "train/img"

@@ -1,0 +1,95 @@
+"""The short way for usual annotations: a polygon or a mask, plain numbers, and no field but COCO's seven.
+
+Nearly all annotations of large files are like that. Those of a picture are taken together and few numbers are parsed:
+what is left of a text without its digits, its outline, tells whether it is what it should be. Every other annotation,
+and every one of a picture with a field more, goes the long way, which leads to the same instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tdvc.formats._coco_segmentation import (
+    COORDINATES,
+    has_long_number,
+    is_outline_of_rings,
+    mask,
+    polygon,
+    polygon_of_rings,
+)
+from tdvc.ids import DerivedIds
+from tdvc.model.records import Instance
+
+
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An annotation of the usual kind."""
+
+    id: msgspec.Raw
+    image_id: msgspec.Raw
+    category_id: msgspec.Raw
+    segmentation: msgspec.Raw
+    area: msgspec.Raw
+    bbox: msgspec.Raw
+    iscrowd: msgspec.Raw
+
+
+_FRAME = sum(len(f'"{key}":,') for key in _Usual.__struct_fields__) + 2  # braces and a comma, instead of one too many
+_QUOTES = 2 * len(_Usual.__struct_fields__)
+_KEPT = b'{"coco":{"area":%b,"bbox":%b,"id":%b,"iscrowd":%b}}'
+_KEPT_OUTLINE = (_KEPT % (b"", b"[,,,]", b"", b"")).translate(None, COORDINATES)
+_MASK_BYTES = 1 << 20
+
+_decode = msgspec.json.Decoder(list[_Usual]).decode
+
+
+def usual_instances(
+    annotations: Sequence[msgspec.Raw], ids: DerivedIds, names: dict[bytes, str]
+) -> list[Instance | None]:
+    """The instances of a picture's usual annotations, None for every other one.
+
+    Args:
+        annotations: the records.
+        ids: makes ids of what is its own.
+        names: of the categories by id.
+    """
+    text = b"[%b]" % b",".join(annotations)
+    try:
+        found = _decode(text)
+    except msgspec.ValidationError:
+        return [None] * len(annotations)
+    shapes = [bytes(usual.segmentation) for usual in found]
+    together = b"".join(shapes)
+    if len(text) != _said_bytes(found) and text.count(b'"') != _QUOTES * len(found) + together.count(b'"'):
+        return [None] * len(annotations)  # a key is there twice
+    short = not has_long_number(together)
+    return [_instance(usual, shape, short, ids, names) for usual, shape in zip(found, shapes, strict=True)]
+
+
+def _said_bytes(found: list[_Usual]) -> int:
+    """The length of a list of annotations without blanks."""
+    values = [len(u.id) + len(u.image_id) + len(u.category_id) + len(u.area) + len(u.bbox) for u in found]
+    return sum(values) + sum([len(u.segmentation) + len(u.iscrowd) for u in found]) + _FRAME * len(found) + 1
+
+
+def _instance(usual: _Usual, shape: bytes, short: bool, ids: DerivedIds, names: dict[bytes, str]) -> Instance | None:
+    label = names.get(bytes(usual.category_id))
+    kept = _KEPT % (usual.area, usual.bbox, usual.id, usual.iscrowd)
+    if ord(" ") in kept:
+        kept = kept.translate(None, b" ")
+    if label is None or kept.translate(None, COORDINATES) != _KEPT_OUTLINE:
+        return None
+    if short and is_outline_of_rings(shape.translate(None, COORDINATES)):
+        geometry = polygon_of_rings(shape)
+    else:
+        geometry = polygon(shape) if shape.startswith(b"[") else mask(shape)
+    if geometry is None:
+        return None
+    return Instance(
+        geometry=msgspec.Raw(geometry[1]),
+        instance_id=ids.make_text(bytes(usual.id)),
+        label=label,
+        properties=msgspec.Raw(kept),
+        type=geometry[0],
+    )
