@@ -16,22 +16,24 @@ if TYPE_CHECKING:
     from tdvc.ops.annotate import AnnotateResult
 
 
-@command("tdvc annotate edits.jsonl -d Pets", "some-tool | tdvc annotate -")
+@command(
+    "tdvc annotate edits.jsonl -d Pets",
+    "some-tool | tdvc annotate -",
+    "",
+    "Edits:",
+    '  {"op": "add", "path": P, "instance": {"label": "dog", "type": "box", "geometry": [1, 2, 30, 40]}}',
+    '  {"op": "update", "path": P, "instance_id": I, "set": {"label": "cat"}}',
+    '  {"op": "remove", "path": P, "instance_id": I}',
+    '  {"op": "replace", "path": P, "instances": [...]}',
+)
 @click.argument("edits", type=click.Path(allow_dash=True, path_type=Path))
 @directory_option
 @json_option
 def annotate(edits: Path, directory: str | None, as_json: bool) -> int:
-    r"""Apply a file of edits to annotations.
+    """Apply a file of edits to annotations.
 
-    EDITS is JSON Lines, one edit a line, or - for standard input. All of it is applied, or nothing:
-
-    \b
-      {"op": "add", "path": P, "instance": {"label": "dog", "type": "box", "geometry": [1, 2, 30, 40]}}
-      {"op": "update", "path": P, "instance_id": I, "set": {"label": "cat"}}
-      {"op": "remove", "path": P, "instance_id": I}
-      {"op": "replace", "path": P, "instances": [...]}
-
-    "file_id" may stand in place of "path". tdvc show REV:PATH --json prints ids and instances.
+    EDITS is JSON Lines, one edit a line, or - for standard input. All of it is applied, or nothing. "file_id" may stand
+    in place of "path"; of an instance_id the first eight digits do. tdvc show REV:PATH --json prints both.
     """
     from tdvc.ops.annotate import annotate as verb
 

@@ -36,7 +36,9 @@ STEPS: tuple[Step, ...] = (
         "A mirror puts the same files into another directory. No byte is stored twice.",
         ("tdvc", "mirror", "Pets", "Dogs", "--label", "dog"),
     ),
-    Step("Somebody has looked at all of them: nothing is left to be labelled.", ("tdvc", "complete", "*", "-d", "Dogs")),
+    Step(
+        "Somebody has looked at all of them: nothing is left to be labelled.", ("tdvc", "complete", "*", "-d", "Dogs")
+    ),
     Step("That directory has a history of its own.", ("tdvc", "commit", "-d", "Dogs", "-m", "Every photo with a dog")),
     Step(
         "Freeze what a training is to use. The name never means anything else.",

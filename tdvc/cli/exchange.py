@@ -89,6 +89,13 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
         more = len(result.labels) - _MAX_LABELS
         shown = ", ".join(printable(label) for label in result.labels[:_MAX_LABELS])
         yield f"Labels: {shown}{f', … and {more:,} more' if more > 0 else ''}"
+    files = [
+        f"{count:,} {word}"
+        for word, count in (("added", result.added_files), ("replaced", result.replaced_files))
+        if count
+    ]
+    if result.replaced_files:
+        yield f"Files: {', '.join(files)}"
     changes = [
         f"{count:,} {word}"
         for word, count in (
@@ -109,6 +116,8 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
             yield f"    {printable(instance.label)}  {instance.type}  {bytes(instance.geometry)[:60].decode()}"
     if result.operation is None and not dry_run:
         yield "Nothing changed."
+    elif not (files or changes or dry_run or result.annotated_files):
+        yield "No file changed; the schema now has what the source says of its classes."
 
 
 @command(

@@ -92,9 +92,7 @@ COMMANDS: dict[str, Entry] = {
     "sample": Entry("splits", "sample", "Take samples of a directory.", "Directories"),
     "switch": Entry("directories", "switch", "Choose the current directory.", "Directories"),
     "operations": Entry("undoing", "operations", "List what was done, newest first.", "Undo"),
-    "undo": Entry(
-        "undoing", "undo", "Undo the last operations.", "Undo"
-    ),
+    "undo": Entry("undoing", "undo", "Undo the last operations.", "Undo"),
     "redo": Entry("undoing", "redo", "Do again what was undone last.", "Undo"),
     "restore": Entry("undoing", "restore", "Make files what they were in REVISION, as staged edits.", "Undo"),
     "revert": Entry("undoing", "revert", "Take back what one commit did.", "Undo"),

@@ -211,10 +211,10 @@ def _side(conflict: MergeConflict, name: str) -> str:
 )
 @click.argument("addresses", nargs=-1, metavar="[PATH[#INSTANCE[.FIELD]]]...")
 @directory_option
-@click.option("--ours", "take", flag_value="ours", help="Keep what the directory has.")
-@click.option("--theirs", "take", flag_value="theirs", help="Take the other side.")
-@click.option("--base", "take", flag_value="base", help="Go back to what both began with.")
-@click.option("--both", "take", flag_value="both", help="Keep both versions of an instance.")
+@click.option("--ours", is_flag=True, help="Keep what the directory has.")
+@click.option("--theirs", is_flag=True, help="Take the other side.")
+@click.option("--base", is_flag=True, help="Go back to what both began with.")
+@click.option("--both", is_flag=True, help="Keep both versions of an instance.")
 @click.option("--with", "value", metavar="JSON", help="Have this instead.")
 @click.option("--all", "everything", is_flag=True, help="All conflicts that are left.")
 @dry_run_option
@@ -222,7 +222,10 @@ def _side(conflict: MergeConflict, name: str) -> str:
 def resolve(
     addresses: tuple[str, ...],
     directory: str | None,
-    take: str | None,
+    ours: bool,
+    theirs: bool,
+    base: bool,
+    both: bool,
     value: str | None,
     everything: bool,
     dry_run: bool,
@@ -234,13 +237,15 @@ def resolve(
     by the first digits of its id. --both keeps theirs beside ours under a new id. When none is left, tdvc commit ends
     the merge.
     """
-    if (take is None) == (value is None):
+    sides = {"ours": ours, "theirs": theirs, "base": base, "both": both, "with": value is not None}
+    take = [side for side, wanted in sides.items() if wanted]
+    if len(take) != 1:
         raise Usage("bad-usage", "Give one of --ours, --theirs, --base, --both and --with.")
     if everything == bool(addresses):
         raise Usage("bad-usage", "Name conflicts, or give --all.", hint="tdvc conflicts")
     from tdvc.ops.resolving import resolve as verb
 
-    result = verb(open_repository(), addresses, directory, take=take or "with", value=value, dry_run=dry_run)
+    result = verb(open_repository(), addresses, directory, take=take[0], value=value, dry_run=dry_run)
     return output.report(result, [_resolved_line(result)], as_json)
 
 

@@ -240,7 +240,7 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
     """The first problems, errors before warnings, and how many more there are."""
-    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    ordered = sorted(_one_of_each_first(problems), key=lambda problem: problem.severity != "error")
     lines = []
     for problem in ordered[:MAX_PROBLEMS]:
         word = paint("problem", "red", sys.stderr) if problem.severity == "error" else "warning"
@@ -250,6 +250,12 @@ def problem_lines(problems: Sequence[Problem]) -> list[str]:
     if len(ordered) > MAX_PROBLEMS:
         lines.append(f"… and {len(ordered) - MAX_PROBLEMS:,} more (--json lists all)")
     return lines
+
+
+def _one_of_each_first(problems: Sequence[Problem]) -> list[Problem]:
+    """The first problem of every kind, then the others."""
+    firsts = {id(problem) for problem in {problem.code: problem for problem in reversed(problems)}.values()}
+    return sorted(problems, key=lambda problem: id(problem) not in firsts)
 
 
 def failure_lines(message: str, hint: str, *, internal: bool = False) -> list[str]:

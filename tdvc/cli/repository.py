@@ -81,8 +81,10 @@ def _status_lines(found: StatusResult) -> Iterator[str]:
     if info.staged:
         yield "Staged:"
         yield from (f"  {line}" for line in totals_lines(found.staged))
-        option = "" if info.current else f" -d {printable(info.name)}"
-        yield f"Next: tdvc commit{option} -m MESSAGE"
+    if found.merging is not None:
+        yield from _merge_lines(found)
+    elif info.staged:
+        yield f"Next: tdvc commit{_option(found)} -m MESSAGE"
     else:
         yield "Nothing is staged."
         if found.schema_differs:
@@ -95,6 +97,16 @@ def _status_lines(found: StatusResult) -> Iterator[str]:
             for other in found.others
         ]
         yield from (f"  {line}" for line in output.table(rows, counts=(1,)))
+
+
+def _option(found: StatusResult) -> str:
+    return "" if found.directory.current else f" -d {printable(found.directory.name)}"
+
+
+def _merge_lines(found: StatusResult) -> Iterator[str]:
+    yield f"{printable(found.merging or '')} is being merged in; {output.plural(found.conflicts, 'conflict')} left."
+    steps = "tdvc conflicts, tdvc resolve" if found.conflicts else f"tdvc commit{_option(found)} -m MESSAGE"
+    yield f"Next: {steps}; or give it up: tdvc merge --abort{_option(found)}"
 
 
 def _folder_lines(seen: FolderStatus) -> Iterator[str]:

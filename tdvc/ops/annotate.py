@@ -34,6 +34,9 @@ from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.tables.tree import Table
 
+MIN_DIGITS = 8
+"""Of an instance's id, so many first digits name it where they name no other of the file."""
+
 
 @dataclass(slots=True)
 class AnnotateResult:
@@ -274,13 +277,16 @@ def _instance(edit: _Edit, fields: Any) -> Instance:
 
 def _existing(edit: _Edit, instances: dict[str, Instance]) -> Instance:
     identity = edit.fields["instance_id"]
-    if not isinstance(identity, str) or identity not in instances:
+    found = []
+    if isinstance(identity, str) and len(identity) >= MIN_DIGITS:
+        found = [identity] if identity in instances else [known for known in instances if known.startswith(identity)]
+    if len(found) != 1:
         raise NotFound(
             "instance-not-found",
-            f"{edit.path or edit.file_id!r} has no instance {identity!r}.",
+            f"{edit.path or edit.file_id!r} has {'more than one' if found else 'no'} instance {identity!r}.",
             instance_id=str(identity),
         )
-    return instances[identity]
+    return instances[found[0]]
 
 
 def _with(instance: Instance, **changes: Any) -> Instance:

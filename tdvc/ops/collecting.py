@@ -161,15 +161,16 @@ class _Collection:
     def _all(self, head: ObjectId) -> Iterator[Found]:
         """Everything that is needed, the newest first."""
         yield from self._reach.of_view(self._repository.view_of(head))
-        kept = True
+        within, needed = True, True
         for identity, operation in oplog.history(self._repository.objects, head):
             yield Kind.OPERATION, [identity]
-            kept = kept and (identity == head or operation.time >= self._keep_since)
-            if kept:
-                self._result.kept_operations += 1
+            if needed:
                 yield from self._of_operation(operation)
             else:
                 self._pruned = True
+            within = within and operation.time >= self._keep_since
+            needed = within  # what is undone leads to the view before it
+            self._result.kept_operations += within and operation.parent is not None and operation.command != "gc"
 
     def _of_operation(self, operation: Operation) -> Iterator[Found]:
         yield Kind.VIEW, [operation.view]

@@ -116,6 +116,7 @@ class Incoming:
         self._edit = edit
         self._name = chosen.NAME
         self._keeps = chosen.KEEPS
+        self._types = chosen.TYPES
         self._selection = selection
         self._partial = partial
         self._schema = schema
@@ -227,14 +228,14 @@ class Incoming:
     ) -> list[Instance]:
         """What the source says now, and what was made or corrected in tdvc or came from other sources.
 
-        An instance of the layers `gone` that the source does not have any more goes. Where some of the record was
-        unreadable there are none: then it may be there and only not understood.
+        An instance of the layers `gone` that the source does not have any more goes, if the format could say it. Where
+        some of the record was unreadable there are none: then it may be there and only not understood.
         """
         known = KnownInstances(before, self._name, self._keeps, {instance.instance_id for instance in wanted})
         merged = [self._reconciled(outcome, known, instance) for instance in wanted]
         taken = {instance.instance_id for instance in merged}
         left = [instance for instance in before if instance.instance_id not in taken]
-        return merged + [i for i in left if i.source not in gone and not says_all]
+        return merged + [i for i in left if i.type not in self._types or (i.source not in gone and not says_all)]
 
     def _reconciled(self, outcome: Outcome, known: KnownInstances, instance: Instance) -> Instance:
         """An instance that comes in, put together with what the file has of it."""

@@ -62,6 +62,7 @@ class KnownInstances:
     ) -> None:
         self._left = {instance.instance_id: instance for instance in before}
         self._by_content: dict[tuple[Any, ...], list[Instance]] | None = None
+        self._by_shape: dict[tuple[Any, ...], list[Instance]] | None = None
         self._coming = coming
         self._name = name
         self._keeps_properties = "properties" in keeps
@@ -72,11 +73,14 @@ class KnownInstances:
 
         What the format can't carry is no news when it is missing: it stays as it was.
         """
-        former = self._left.get(instance.instance_id) or self._twin(instance)
+        by_id = self._left.get(instance.instance_id)
+        former = by_id or self._twin(instance)
         if former is None:
             return None
         self._left.pop(former.instance_id, None)
         changes: dict[str, Any] = {name: getattr(former, name) for name in self._silent}
+        if by_id is None and bytes(instance.attributes) == b"{}":
+            changes["attributes"] = former.attributes
         changes["instance_id"] = former.instance_id
         if instance.source in (None, IMPORTED):
             changes["source"] = former.source
@@ -99,10 +103,24 @@ class KnownInstances:
             for known in (known for known in self._left.values() if known.instance_id not in self._coming):
                 self._by_content.setdefault(self._content(known), []).append(known)
         twins = self._by_content.get(self._content(instance), [])
+        if not twins and bytes(instance.attributes) == b"{}":
+            twins = self._of_shape(instance)
         is_one = names_run(instance.source)
         return next(
             (t for t in twins if t.instance_id in self._left and (not is_one or t.source == instance.source)), None
         )
+
+    def _of_shape(self, instance: Instance) -> list[Instance]:
+        """Instances with the same label and geometry: a source that says nothing of attributes takes none away."""
+        if self._by_shape is None:
+            self._by_shape = {}
+            for known in (known for known in self._left.values() if known.instance_id not in self._coming):
+                self._by_shape.setdefault(self._shape(known), []).append(known)
+        return self._by_shape.get(self._shape(instance), [])
+
+    def _shape(self, instance: Instance) -> tuple[Any, ...]:
+        frame = None if "frame" in self._silent else instance.frame
+        return instance.label, instance.type, str(_as_floats(instance.coordinates)), frame
 
     def _content(self, instance: Instance) -> tuple[Any, ...]:
         """What an instance says in the words of the format, however its numbers are spelled."""

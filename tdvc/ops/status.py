@@ -16,6 +16,7 @@ from tdvc.ops.directories import DirectoryInfo, describe
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.statcache import StatCache
 from tdvc.repo.commit import read_commit
+from tdvc.repo.merge import read_merge
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FileChanged, Found, Skipped, hidden_among, read_pieces, walk
 
@@ -32,6 +33,8 @@ class StatusResult:
         schema_differs: whether the schema is another than the one of the last commit.
         stale: how many of the complete files were so under a schema that asked less.
         others: the other directories at a glance.
+        merging: what is being merged in, where a merge is under way.
+        conflicts: how many of its conflicts are left.
     """
 
     directory: DirectoryInfo
@@ -41,6 +44,8 @@ class StatusResult:
     schema_differs: bool
     stale: int
     others: list[DirectoryInfo]
+    merging: str | None = None
+    conflicts: int = 0
 
 
 @dataclass(slots=True)
@@ -79,6 +84,7 @@ def status(repository: Repository, directory: str | None = None) -> StatusResult
     view = repository.view
     ref = view.directories[state.name]
     commit = read_commit(repository.objects, ref.commit) if ref.commit else None
+    merge = read_merge(repository.objects, ref.merge) if ref.merge else None
     return StatusResult(
         directory=describe(repository, view, state.name),
         commit_message=commit.message if commit else None,
@@ -87,6 +93,8 @@ def status(repository: Repository, directory: str | None = None) -> StatusResult
         schema_differs=schema_differs(repository, state),
         stale=Marks(state).count_stale(),
         others=[describe(repository, view, name) for name in sorted(view.directories) if name != state.name],
+        merging=merge.revision if merge else None,
+        conflicts=len(merge.conflicts) if merge else 0,
     )
 
 

@@ -72,7 +72,17 @@ def test_status(labelled):
     )
     assert "Next: tdvc commit -d Night -m MESSAGE\n" in labelled("status", "-d", "Night").out
     ran = labelled("status", "--json")
-    assert keys(ran) == {"directory", "commit_message", "commit_time", "staged", "schema_differs", "stale", "others"}
+    assert keys(ran) == {
+        "directory",
+        "commit_message",
+        "commit_time",
+        "staged",
+        "conflicts",
+        "merging",
+        "schema_differs",
+        "stale",
+        "others",
+    }
     assert ran.json["staged"]["annotated_files"] == 2
 
 
@@ -450,7 +460,8 @@ def test_diff_as_a_patch_and_apply(edited, tmp_path):
     assert (ran.json["removed_files"], ran.json["moved_files"], ran.json["operation"]) == (1, 1, None)
     ran = edited("apply", str(patch), "-R")
     assert ran.out == (
-        "Pets: 1 file removed, 1 file moved, 2 files changed, 1 instance added, 1 instance changed, 1 instance removed.\n"
+        "Pets: 1 file removed, 1 file moved, 2 files changed, "
+        "1 instance added, 1 instance changed, 1 instance removed.\n"
     )
     assert edited("diff", "-N").out == ""
 

@@ -87,6 +87,8 @@ def test_what_deletes_or_exchanges_can_be_tried_first():
         ("directory", "remove"),
         ("checkout",),
         ("gc",),
+        ("sample",),
+        ("split",),
         ("fsck",),
         ("restore",),
         ("reset",),

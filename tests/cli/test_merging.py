@@ -44,6 +44,21 @@ def test_merge_lists_conflicts_and_exits_with_20(torn):
     assert torn("commit", "-m", "Too early").code == 20
 
 
+def test_status_says_that_a_merge_is_under_way(torn):
+    torn("merge", "Ann")
+    assert "Ann is being merged in; 2 conflicts left.\n" in torn("status").out
+    torn("resolve", "--all", "--ours")
+    assert "Next: tdvc commit -m MESSAGE; or give it up: tdvc merge --abort\n" in torn("status").out
+    assert (torn("status", "--json").json["merging"], torn("status", "--json").json["conflicts"]) == ("Ann", 0)
+
+
+def test_two_sides_at_once_are_refused(torn):
+    torn("merge", "Ann")
+    assert torn("resolve", "--all", "--ours", "--theirs").code == 2
+    assert torn("resolve", "--all").code == 2
+    assert len(torn("conflicts", "--json").json["conflicts"]) == 2
+
+
 def test_resolve_and_continue_end_a_merge(torn):
     torn("merge", "Ann")
     ran = torn("resolve", f"1.txt#{BOX[:8]}.label", "--with", '"lynx"')

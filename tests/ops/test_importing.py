@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tdvc.errors import FormatError, NotFound, Refused, Usage
+from tdvc.model.records import make_instance
 from tdvc.ops.annotate import annotate
 from tdvc.ops.checkout import checkout
 from tdvc.ops.diffing import diff
+from tdvc.ops.exporting import export
 from tdvc.ops.importing import ImportOptions, import_
 from tdvc.ops.listing import show
 from tdvc.repo.repository import Repository
@@ -384,3 +386,50 @@ def test_tasks_of_predictions_alone_leave_the_ground_truth(repository: Repositor
     result = import_(repository, tmp_path / "tasks/tasks.json", format="label-studio")
     assert (result.added_instances, result.removed_instances) == (1, 0)
     assert set(before) < set(held(repository, "Main")[path][1])
+
+
+def test_a_source_without_attributes_takes_none_away(repository: Repository, cells: Path, tmp_path: Path) -> None:
+    import_(repository, cells)
+    described = {i.instance_id: bytes(i.attributes) for file in repository["Main"] for i in file.instances}
+    assert any(attributes != b"{}" for attributes in described.values())
+    rows = ["path,label,x0,y0,x1,y1"]
+    for file in repository["Main"]:
+        rows += [
+            f"{file.path},{i.label},{','.join(map(str, i.coordinates))}" for i in file.instances if i.type == "box"
+        ]
+    table = tmp_path / "boxes.csv"
+    table.write_text("\n".join(rows) + "\n")
+    result = import_(repository, table, format="csv")
+    assert (result.added_instances, result.removed_instances) == (0, 0)
+    now = {i.instance_id: bytes(i.attributes) for file in repository["Main"] for i in file.instances}
+    assert now == described
+
+
+def test_what_the_format_has_no_place_for_stays(repository: Repository, cells: Path, tmp_path: Path) -> None:
+    import_(repository, cells)
+    path = next(iter(repository["Main"])).path
+    polygon = make_instance(
+        {"label": "outline", "type": "polygon", "geometry": [[[1, 1, 9, 1, 9, 9]]], "source": "import"}
+    )
+    with repository.transaction("a polygon") as edit:
+        file = repository["Main"][path]
+        edit.annotate(file, [*file.instances, polygon])
+    result = export(repository, ["Main"], tmp_path / "out", format="csv", everything=True)
+    assert result.losses
+    again = import_(repository, tmp_path / "out", format="csv")
+    assert again.removed_instances == 0
+    assert "outline" in {instance.label for instance in repository["Main"][path].instances}
+
+
+def test_a_source_of_which_nothing_landed_teaches_no_label(repository: Repository, tmp_path: Path) -> None:
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    document = {
+        "images": [{"id": 1, "file_name": "nowhere.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "ghost"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "area": 4, "iscrowd": 0}],
+    }
+    (folder / "instances.json").write_text(json.dumps(document))
+    result = import_(repository, folder)
+    assert result.problems and result.operation is None
+    assert "ghost" not in repository["Main"].schema.labels

@@ -1,0 +1,122 @@
+"""PyTorch data sets. Importing this module imports torch.
+
+A target is a dictionary as the reference detection models of torchvision take it: `boxes` FloatTensor (n, 4) `x0 y0 x1
+y1`, `labels` Int64Tensor (n,), `image_id`, `area`, `iscrowd`, and where they are asked for `masks` UInt8Tensor
+(n, h, w) and `keypoints` FloatTensor (n, k, 3). Those models keep class 0 for the background, so a label is its class
+plus one. Boxes without a width or a height are left out, because the models refuse them.
+
+Source: the documentation of torchvision, "TorchVision Object Detection Finetuning Tutorial".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tdvc.errors import Usage
+from tdvc.loader.epoch import Epoch
+from tdvc.loader.library import library
+from tdvc.loader.samples import Sample, Samples
+from tdvc.model.records import Instance
+
+torch: Any = library("torch", "torch")
+_torch_data: Any = library("torch.utils.data", "torch")
+
+
+class TorchSamples(_torch_data.Dataset):
+    """Samples as a map-style `Dataset`, for any number of workers.
+
+    `DataLoader(TorchSamples(samples), sampler=epoch.positions.tolist())` gives them in the order of an epoch. What is
+    given out is what `transform` of the samples makes; `(picture, target)` for detection where there is none.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> Any:
+        return _given(self.samples, position)
+
+
+class TorchEpoch(_torch_data.IterableDataset):
+    """An epoch as an `IterableDataset`, in the same order with any number of workers.
+
+    Args:
+        epoch: what to go through.
+        batch_size: that of the loader. PyTorch takes batches from its workers in turn, so each worker makes every
+            n-th batch.
+    """
+
+    def __init__(self, epoch: Epoch, batch_size: int = 1) -> None:
+        if batch_size < 1:
+            raise Usage("bad-usage", f"A batch has at least 1 sample, not {batch_size}.")
+        self.epoch = epoch
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return len(self.epoch) - self.epoch.done
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = _torch_data.get_worker_info()
+        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        left = self.epoch.positions[self.epoch.done :].tolist()
+        for first in range(number * self.batch_size, len(left), count * self.batch_size):
+            for position in left[first : first + self.batch_size]:
+                yield _given(self.epoch.samples, position)
+
+
+def _given(samples: Samples, position: int) -> Any:
+    if samples.transform is not None:
+        return samples[position]
+    sample = samples.sample(position)
+    return picture_tensor(sample), detection_target(sample, position)
+
+
+def picture_tensor(sample: Sample) -> Any:
+    """The picture: FloatTensor (3, height, width) in [0, 1]. Raises Corruption, FormatError."""
+    pixels = np.ascontiguousarray(sample.pixels.transpose(2, 0, 1))
+    return torch.from_numpy(pixels).to(torch.float32) / 255
+
+
+def detection_target(sample: Sample, image_id: int, *, masks: bool = False, keypoints: bool = False) -> dict[str, Any]:
+    """What is to be found in a picture; see the module.
+
+    Args:
+        sample: the file.
+        image_id: its number; the position of the sample will do.
+        masks: whether to draw the pixels of each instance.
+        keypoints: whether to give the points of skeletons.
+    """
+    found = sample.targets
+    kept = (found.boxes[:, 2] > found.boxes[:, 0]) & (found.boxes[:, 3] > found.boxes[:, 1])
+    crowds = np.array([is_crowd(one) for one in found.instances], bool)[kept]
+    target = {
+        "boxes": torch.from_numpy(found.boxes[kept].astype(np.float32)),
+        "labels": torch.from_numpy(found.classes[kept] + 1),
+        "image_id": int(image_id),
+        "area": torch.from_numpy(found.areas[kept].astype(np.float32)),
+        "iscrowd": torch.from_numpy(crowds.astype(np.int64)),
+    }
+    if masks:
+        target["masks"] = torch.from_numpy(sample.masks[kept].astype(np.uint8))
+    if keypoints:
+        target["keypoints"] = torch.from_numpy(found.keypoints[kept].astype(np.float32))
+    return target
+
+
+def is_crowd(instance: Instance) -> bool:
+    """Whether COCO called it a crowd: a region of many, not one."""
+    said = msgspec.json.decode(instance.properties)
+    own = said.get("coco") if isinstance(said, dict) else None
+    return isinstance(own, dict) and bool(own.get("iscrowd"))
+
+
+def collate(batch: list[tuple[Any, dict[str, Any]]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """A batch as detection models take it: pictures and targets side by side, for pictures differ in size."""
+    pictures, targets = zip(*batch, strict=True)
+    return tuple(pictures), tuple(targets)
