@@ -19,7 +19,11 @@ from typing import Any, TypeVar
 from tdvc.errors import StorageFailure
 
 Batch = TypeVar("Batch")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_TURN = 256
+_WORTH_WORKERS = 1000
 
 SLOTS = 4
 """Batches a worker may be ahead of the parent."""
@@ -54,6 +58,23 @@ def spread(work: Callable[[Batch, int], Result], batches: Sequence[Batch], *, wo
     finally:
         for worker in team:
             worker.end()
+
+
+def work_through(
+    work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item], *, workers: int | None = None
+) -> Iterator[tuple[Item, Result]]:
+    """Each item, in order, with what `work` makes of it; `work` is given some neighbours at a time.
+
+    Args:
+        work: gives one result for each item.
+        items: few of them are worked through in place.
+        workers: how many processes at most; None for what is worth it.
+    """
+    turns = [items[first : first + _TURN] for first in range(0, len(items), _TURN)]
+    count = worker_count() if workers is None else workers
+    found = spread(lambda turn, _: work(turn), turns, workers=count if len(items) >= _WORTH_WORKERS else 1)
+    for turn, results in zip(turns, found, strict=True):
+        yield from zip(turn, results, strict=True)
 
 
 class _Worker:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdvc.formats._carry import is_text, own_of
-from tdvc.formats._coco_writer import PANOPTIC, Ids, Images, category_ids, crowd_in, document, extent, place, rest
+from tdvc.formats._coco_text import PANOPTIC, crowd_in, extent, rest
+from tdvc.formats._coco_writer import Ids, Images, category_ids, document, place
 from tdvc.formats._index_png import write_colors
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
 from tdvc.model import masks, numbers

@@ -7,20 +7,19 @@ back is known again. What the panoptic writer does in the same way is public her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from tdvc.formats import _decimal
+import msgspec
+
 from tdvc.formats._carry import own_of
 from tdvc.formats._coco_annotations import FORMAT
+from tdvc.formats._coco_text import GiveId, annotation
 from tdvc.formats.base import FileRecord, LabelRecord, WrittenFile
-from tdvc.model import geometry, numbers
+from tdvc.model import numbers
 from tdvc.model.problems import Problem, Report
-from tdvc.model.records import Instance
 from tdvc.names import printable
-
-PANOPTIC = "coco-panoptic"
-"""The name of the other format of COCO, under which it keeps what it said."""
 
 
 def place(record: FileRecord) -> str:
@@ -81,6 +80,14 @@ class Ids:
         self._taken.add(identity)
         return identity
 
+    def take(self, wanted: Collection[int]) -> None:
+        """Give ids that are all free, each once."""
+        self._taken.update(wanted)
+
+    def are_free(self, wanted: Collection[int]) -> bool:
+        """Whether `give` would give just these."""
+        return self._taken.isdisjoint(wanted)
+
     def _fits(self, identity: int) -> bool:
         return identity >= self._lowest and (self._highest is None or identity <= self._highest)
 
@@ -90,25 +97,30 @@ class Images:
 
     Attributes:
         records: as JSON.
+        ids: of the images.
     """
 
     def __init__(self, name: str) -> None:
         self.records: list[bytes] = []
-        self._ids = Ids()
+        self.ids = Ids()
         self._name = name
 
     def add(self, record: FileRecord, said: Mapping[str, Any]) -> int:
         """Add a file, with what it said in the format's words when it came; its id."""
-        properties = {key: value for key, value in record.properties.items() if key not in (self._name, "splits")}
-        fields = dict(said)
-        fields["id"] = identity = self._ids.give(fields.get("id"))
-        fields["file_name"] = record.path
-        if record.size:
-            fields["width"], fields["height"] = record.size
-        if properties:
-            fields["properties"] = properties
-        self.records.append(numbers.spell(fields))
+        identity = self.ids.give(said.get("id"))
+        self.records.append(image(record, said, identity, self._name))
         return identity
+
+
+def image(record: FileRecord, said: Mapping[str, Any], identity: int, name: str) -> bytes:
+    """A record of `images` as JSON; arguments as of `Images.add`, and the name of the format."""
+    properties = {key: value for key, value in record.properties.items() if key not in (name, "splits")}
+    fields = {**said, "id": identity, "file_name": record.path}
+    if record.size:
+        fields["width"], fields["height"] = record.size
+    if properties:
+        fields["properties"] = properties
+    return numbers.spell(fields)
 
 
 def document(
@@ -136,116 +148,75 @@ class _Split:
 
     def add(self, record: FileRecord) -> None:
         """An image and its annotations."""
-        image_id = self._images.add(record, own_of(record.properties, FORMAT))
-        for instance in record.instances:
-            self._annotations.extend(self._annotation(record, instance, image_id))
-
-    def _annotation(self, record: FileRecord, instance: Instance, image_id: int) -> Iterator[bytes]:
-        properties = numbers.parse(bytes(instance.properties))
-        fields = own_of(properties, FORMAT)
-        fields.setdefault("iscrowd", crowd_in(properties))
-        properties.pop(FORMAT, None)
-        try:
-            shape = _shape(instance, fields, record.size)
-        except ValueError as error:
-            message = f"{instance.type} {error}."
-            self._report(
-                Problem("type-not-carried", printable(record.path), message, instance.instance_id, dropped_instances=1)
-            )
-            return
-        fields.update(shape)
-        fields["id"] = self._ids.give(fields.get("id"))
-        fields["image_id"] = image_id
-        fields["category_id"] = self._categories.get(instance.label, 0)
-        fields["instance_id"] = instance.instance_id
-        fields.update(rest(instance))
-        if properties:
-            fields["properties"] = properties
-        yield numbers.spell(fields)
+        ready = record.prepared
+        if ready and self._images.ids.are_free((ready.image_id,)) and self._ids.are_free(ready.ids):
+            self._images.ids.take((ready.image_id,))
+            self._ids.take(ready.ids)
+            self._images.records.append(ready.image)
+            self._annotations += [ready.annotations] if ready.annotations else []
+            for problem in ready.problems:
+                self._report(problem)
+        elif whole := record.whole(self._report):
+            image_id = self._images.add(whole, own_of(whole.properties, FORMAT))
+            self._annotations += _annotations(whole, image_id, self._categories, self._ids.give, self._report)
 
     def pieces(self, labels: Sequence[LabelRecord]) -> Iterator[bytes]:
         """The file, record by record."""
         return document(self._images, self._annotations, labels, self._categories)
 
 
+def _annotations(
+    record: FileRecord, image_id: int, categories: Mapping[str, int], give_id: GiveId, report: Report
+) -> Iterator[bytes]:
+    for instance in record.instances:
+        try:
+            yield annotation(record, instance, image_id, categories.get(instance.label, 0), give_id)
+        except ValueError as error:
+            place, message = printable(record.path), f"{instance.type} {error}."
+            report(Problem("type-not-carried", place, message, instance.instance_id, dropped_instances=1))
+
+
+class Prepared(msgspec.Struct):
+    """An image and its annotations as JSON, with the ids that they want."""
+
+    image_id: int
+    ids: list[int]
+    image: bytes
+    annotations: bytes
+    problems: list[Problem]
+
+
+class _NoId(Exception):
+    """Something has no id of its own that it could keep, so it gets one when its turn comes."""
+
+
+def preparing(labels: Sequence[LabelRecord]) -> Callable[[FileRecord], Prepared | None]:
+    """See `PreparingFormat`."""
+    categories = category_ids(labels)
+
+    def prepare(record: FileRecord) -> Prepared | None:
+        ids: list[int] = []
+        problems: list[Problem] = []
+        said = own_of(record.properties, FORMAT)
+        try:
+            image_id = _wanted([], said.get("id"))
+            texts = list(_annotations(record, image_id, categories, partial(_wanted, ids), problems.append))
+        except _NoId:
+            return None
+        return Prepared(image_id, ids, image(record, said, image_id, FORMAT), b",\n".join(texts), problems)
+
+    return prepare
+
+
+def _wanted(given: list[int], wanted: Any) -> int:
+    """The wanted id, which joins those given."""
+    identity = numbers.plain(wanted)
+    if not isinstance(identity, int) or isinstance(identity, bool) or identity < 0 or identity in given:
+        raise _NoId
+    given.append(identity)
+    return identity
+
+
 def _separated(records: Sequence[bytes]) -> Iterator[bytes]:
     for position, record in enumerate(records):
         yield b",\n" + record if position else record
-
-
-def crowd_in(properties: Mapping[str, Any]) -> Any:
-    """Whether an instance is a crowd, as COCO said in instances or in panoptic segments."""
-    said = (own_of(properties, name).get("iscrowd") for name in (FORMAT, PANOPTIC))
-    return next((crowd for crowd in said if crowd is not None), 0)
-
-
-def rest(instance: Instance) -> dict[str, Any]:
-    """What COCO has no word for, under our own words."""
-    fields: dict[str, Any] = {}
-    for name in ("attributes", "score"):
-        raw = getattr(instance, name)
-        if bytes(raw) not in (b"{}", b"null"):
-            fields[name] = raw
-    for name in ("frame", "sequence", "source"):
-        if getattr(instance, name) is not None:
-            fields[name] = getattr(instance, name)
-    return fields
-
-
-def _shape(instance: Instance, former: dict[str, Any], size: tuple[int, int] | None) -> dict[str, Any]:
-    """The fields that say where an instance is. Raises ValueError where COCO has no word for it."""
-    shape = numbers.parse(bytes(instance.geometry))
-    if instance.type == "box":
-        if len(shape) > 4:
-            raise ValueError("that is turned can't be written as an upright one")
-        width, height = _decimal.subtract(shape[2], shape[0]), _decimal.subtract(shape[3], shape[1])
-        segmentation = former.get("segmentation", [])
-        area = former.get("area") or _decimal.multiply(width, height)
-        return {"bbox": [shape[0], shape[1], width, height], "area": area, "segmentation": segmentation}
-    if instance.type == "keypoints":
-        labelled = sum(numbers.plain(visible) > 0 for visible in shape[2::3])
-        return {"keypoints": shape, "num_keypoints": labelled, **extent(instance, former)}
-    if instance.type == "mask":
-        return {"segmentation": shape, **extent(instance, former)}
-    if instance.type == "polygon":
-        if all(len(part) == 1 for part in shape):
-            return {"segmentation": [part[0] for part in shape], **extent(instance, former)}
-        return {"segmentation": _as_mask(instance, size), **extent(instance, former)}
-    if instance.type == "tag" and "caption" in instance.attribute_values:
-        return {"caption": instance.attribute_values["caption"]}
-    raise ValueError("has no place in COCO")
-
-
-def _as_mask(instance: Instance, size: tuple[int, int] | None) -> dict[str, Any]:
-    from tdvc.model import masks  # noqa: PLC0415 (numpy, for the few polygons that have holes)
-
-    if size is None:
-        raise ValueError("has holes, and the size of its picture is not known")
-    return masks.encode_rle(masks.polygon_to_mask(instance.coordinates, size[1], size[0]))
-
-
-def extent(instance: Instance, former: dict[str, Any]) -> dict[str, Any]:
-    """Box and area: as they came, while the geometry still has that box; else computed."""
-    box = instance.bounding_box
-    if box is None:
-        return {}
-    computed = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-    came = numbers.plain(former.get("bbox"))
-    if _is_box(came) and all(abs(a - b) < 1.5 for a, b in zip(came, computed, strict=True)):
-        return {"bbox": former["bbox"], "area": former.get("area", _area(instance))}
-    return {"bbox": [shortest(value) for value in computed], "area": _area(instance)}
-
-
-def _is_box(value: Any) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and len(value) == 4 and all(isinstance(item, int | float) for item in value)
-
-
-def _area(instance: Instance) -> float | int:
-    if instance.type == "keypoints":
-        box = instance.bounding_box
-        return shortest((box[2] - box[0]) * (box[3] - box[1])) if box else 0
-    return shortest(geometry.area(instance.type, instance.coordinates))
-
-
-def shortest(value: float) -> float | int:
-    return int(value) if value == int(value) else round(value, 6)

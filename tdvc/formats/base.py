@@ -37,6 +37,7 @@ class FileRecord:
         run: the model run that the instances are predictions of, where the source is nothing but those; empty
             otherwise. An import then replaces the instances of that run, and no others.
         later: reads the rest of the record, of which only path and picture are there by now; see `whole`.
+        prepared: what a `PreparingFormat` made of the whole record, for its writer; the instances are not here then.
     """
 
     path: str
@@ -51,6 +52,7 @@ class FileRecord:
     content: bytes | None = field(default=None, repr=False)
     run: str = ""
     later: Callable[[FileRecord, Report], FileRecord | None] | None = field(default=None, repr=False)
+    prepared: Any = field(default=None, repr=False)
 
     def whole(self, report: Report) -> FileRecord | None:
         """The record with everything in it; None where the rest can't be read, which is reported with the file."""
@@ -176,6 +178,17 @@ class WritableFormat(Format, Protocol):
             records: the files, ordered by path, each with its `size`.
             labels: every class, by index; a subset of files does not renumber them.
             report: told of every instance that is not written, with `dropped_instances`.
+        """
+
+
+class PreparingFormat(WritableFormat, Protocol):
+    """A format of which most can be written file by file, in another process if need be."""
+
+    def preparing(self, labels: Sequence[LabelRecord]) -> Callable[[FileRecord], Any]:
+        """A function that does with a record what can be done without knowing the others.
+
+        What it returns travels between processes, and to `write` as `FileRecord.prepared`; it is None where `write` is
+        to do it all. The writer takes the record as a whole (`FileRecord.whole`) where what was prepared does not fit.
         """
 
 

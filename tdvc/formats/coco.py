@@ -29,11 +29,11 @@ from tdvc.formats._coco_annotations import FORMAT
 from tdvc.formats._coco_document import ANNOTATIONS, RESULTS, has_kind, kind_of, root_of, some_files_of, split_of
 from tdvc.formats._coco_reader import Reader
 from tdvc.formats._coco_results import read_results
-from tdvc.formats._coco_writer import place, write
+from tdvc.formats._coco_writer import place, preparing, write
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.problems import Report
 
-__all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "read", "scan", "write"]
+__all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "preparing", "read", "scan", "write"]
 
 NAME = FORMAT
 TITLE = "COCO"

@@ -13,26 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import writable_format
-from tdvc.formats._videos import SIZE, size_in_properties
 from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat
-from tdvc.model import numbers
 from tdvc.model.problems import Problem
-from tdvc.model.records import Instance
 from tdvc.names import printable
 from tdvc.ops.completeness import require_complete, unfinished
-from tdvc.ops.locked import with_keys
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
-from tdvc.ops.pictures import look_at
+from tdvc.ops.outgoing import Leaving, Outgoing, Ready
+from tdvc.ops.pictures import Pictures, blob_array, picture_of
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.ops.select import select
 from tdvc.repo.directory import Directory
-from tdvc.repo.entry import Entry, properties_of
+from tdvc.repo.entry import Entry
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FolderWriter, checked
+from tdvc.workers import work_through
 
 PICTURES = ("copy", "link", "none")
 
@@ -126,7 +122,8 @@ def export(
             hint="--all exports them anyway; tdvc complete declares them.",
         )
     run = _Export(repository, chosen, parts, (pictures, originals), result, progress)
-    run.count_losses()
+    if strict or dry_run:
+        run.count_losses()
     if strict and (result.losses or run.dropped):
         what = ", ".join(f"{name} ({count:,})" for name, count in result.losses.items())
         raise Refused("loss-refused", f"{chosen.TITLE} can't carry {what}; nothing was written.", losses=result.losses)
@@ -188,55 +185,32 @@ class _Export:
         self._progress = progress
         self._sum = Reconciliation()
         self._places: set[str] = set()
-        self._classes = _classes(parts, chosen.NAME)
-        self._names = {key: label.name for key, label in self._classes.items() if label.name != key}
+        self._losses: Counter[str] = Counter()
+        self._counted_losses = False
+        classes = _classes(parts, chosen.NAME)
+        self._labels = list({label.key: label for label in classes.values()}.values())
+        self._outgoing = Outgoing(
+            chosen, self._labels, {key: label.name for key, label in classes.items() if label.name != key}
+        )
+        self._files = _leaving(repository, parts, progress)
         self.dropped = 0
 
     def count_losses(self) -> None:
-        """What the format can't carry, by what it is."""
-        losses: Counter[str] = Counter()
-        for part in self._parts:
-            for entry in part.entries:
-                losses.update(self._losses_of_file(entry))
-                for instance in part.state.instances(entry):
-                    losses.update(self._losses_of(instance))
-        self.dropped = sum(count for name, count in losses.items() if name.endswith("instances"))
-        self._result.losses = dict(sorted(losses.items()))
+        """What the format can't carry, by what it is, before anything is written."""
+        for _, ready in work_through(self._outgoing.losses, self._files):
+            self._losses.update(ready.losses)
+        self._note_losses()
 
-    def _losses_of_file(self, entry: Entry) -> Iterator[str]:
-        keeps = self._format.KEEPS
-        if "file-properties" not in keeps:
-            said = set(properties_of(entry.state))
-            if said - {self._format.NAME, SIZE, *({"splits"} & keeps)}:
-                yield "file properties"
-        if not entry.state.instance_count and "empty-files" not in keeps:
-            yield "files without instances"
-
-    def _losses_of(self, instance: Instance) -> Iterator[str]:
-        keeps = self._format.KEEPS
-        if instance.type not in self._format.TYPES:
-            yield f"{instance.type} instances"
-            return
-        for name, raw in (
-            ("attributes", instance.attributes),
-            ("properties", instance.properties),
-            ("score", instance.score),
-        ):
-            if name not in keeps and bytes(raw) not in (b"{}", b"null") and not self._is_own(name, raw):
-                yield name
-        for name in ("frame", "sequence"):
-            if name not in keeps and getattr(instance, name) is not None:
-                yield name
-
-    def _is_own(self, name: str, raw: msgspec.Raw) -> bool:
-        """Whether properties are nothing but what this format said itself, which it writes back."""
-        return name == "properties" and set(numbers.parse(bytes(raw))) == {self._format.NAME}
+    def _note_losses(self) -> None:
+        self._counted_losses = True
+        self.dropped = sum(count for name, count in self._losses.items() if name.endswith("instances"))
+        self._result.losses = dict(sorted(self._losses.items()))
 
     def write(self, folder: Path) -> None:
         """Write everything."""
         writer = FolderWriter(str(folder))
         try:
-            for written in self._format.write(self._records(writer), self._labels(), self._sum.report):
+            for written in self._format.write(self._records(writer), self._labels, self._sum.report):
                 checked(written.path)
                 writer.write(written.path, self._counted(written.pieces))
         finally:
@@ -253,50 +227,59 @@ class _Export:
             self._result.written_bytes += len(piece)
             yield piece
 
-    def _labels(self) -> list[LabelRecord]:
-        """Every class of the schemas, in their order and under its name."""
-        return list({label.key: label for label in self._classes.values()}.values())
-
     def _records(self, writer: FolderWriter) -> Iterator[FileRecord]:
-        total = sum(len(part.entries) for part in self._parts)
-        done = 0
-        for part in self._parts:
-            for entry in part.entries:
-                if done % EVERY == 0:
-                    self._progress("exporting", done, total)
-                done += 1
-                self._sum.files_in += 1
-                self._sum.instances_in += entry.state.instance_count
-                try:
-                    yield self._record(part, entry, writer)
-                except Corruption as error:
-                    count = entry.state.instance_count
-                    place = printable(entry.path)
-                    self._sum.report(Problem("stored-damaged", place, error.message, "", "error", 1, count))
+        for done, (file, ready) in enumerate(self._in_turn()):
+            if done % EVERY == 0:
+                self._progress("exporting", done, len(self._files))
+            self._sum.files_in += 1
+            self._sum.instances_in += file.entry.state.instance_count
+            try:
+                yield self._record(file, ready, writer)
+            except Corruption as error:
+                count = file.entry.state.instance_count
+                place = printable(file.entry.path)
+                self._sum.report(Problem("stored-damaged", place, error.message, "", "error", 1, count))
 
-    def _record(self, part: _Part, entry: Entry, writer: FolderWriter) -> FileRecord:
-        properties = properties_of(entry.state)
-        instances = list(with_keys(part.state.instances(entry), self._names))
-        self._sum.labels.update(instance.label for instance in instances)
-        original = original_of(self._originals, entry) if self._originals else None
-        content = original.content if original else b"".join(part.state.objects.read_blob(entry.state.blob))
-        record = FileRecord(
-            path=entry.path,
-            source=None,
-            instances=instances,
-            properties=properties,
-            complete=bool(entry.state.complete),
-            file_id=entry.state.file_id.hex(),
-            blob=entry.state.blob.hex(),
-            size=look_at(content).size or size_in_properties(properties),
-            split=part.split,
-            content=None if self._pictures == "none" else content,
-        )
-        if self._pictures != "none" and self._format.place(record):
-            self._put_picture(record, entry, original, writer)
+    def _in_turn(self) -> Iterator[tuple[Leaving, Ready | None]]:
+        """The files, with what was made ready of them where the format can do that."""
+        if not self._outgoing.prepares:
+            if not self._counted_losses:
+                self.count_losses()
+            yield from ((file, None) for file in self._files)
+            return
+        for file, ready in work_through(self._outgoing.ready, self._files):
+            if not self._counted_losses:
+                self._losses.update(ready.losses)
+            yield file, ready
+        self._note_losses()
+
+    def _record(self, file: Leaving, ready: Ready | None, writer: FolderWriter) -> FileRecord:
+        if ready is not None and ready.damage:
+            raise Corruption("object-damaged", ready.damage)
+        original = original_of(self._originals, file.entry) if self._originals else None
+        content = self._content(file, original)
+        if ready is not None and ready.prepared is not None:
+            record = self._outgoing.waiting(file, ready)
+            self._sum.labels |= ready.labels
+        else:
+            record = self._outgoing.record(file, content)
+            self._sum.labels.update(instance.label for instance in record.instances)
+        if content is not None and self._format.place(record):
+            self._put_picture(record, content, file.entry, original, writer)
         return record
 
-    def _put_picture(self, record: FileRecord, entry: Entry, original: Original | None, writer: FolderWriter) -> None:
+    def _content(self, file: Leaving, original: Original | None) -> bytes | None:
+        """The bytes of a file that go along; None where none do. Raises Corruption, also where it has no size."""
+        if original is not None:
+            return original.content
+        if self._pictures == "none" and file.size is not None:
+            return None
+        content = b"".join(file.state.objects.read_blob(file.entry.state.blob))
+        return None if self._pictures == "none" else content
+
+    def _put_picture(
+        self, record: FileRecord, content: bytes, entry: Entry, original: Original | None, writer: FolderWriter
+    ) -> None:
         place = checked(self._format.place(record))
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
@@ -304,7 +287,6 @@ class _Export:
         if self._pictures == "link" and self._is_linked(entry, original, writer, place):
             self._result.linked_files += 1
             return
-        content = record.content or b""
         writer.write(place, [content], new=True)
         self._result.copied_files += 1
         self._result.written_bytes += len(content)
@@ -314,6 +296,16 @@ class _Export:
         if original is not None:
             return link_original(self._repository, original, blob, writer, place)
         return clone_stored(self._repository, blob, writer, place)
+
+
+def _leaving(repository: Repository, parts: list[_Part], progress: Progress) -> list[Leaving]:
+    """The files that go out, with their sizes, which are read where nothing is known of them yet."""
+    files = [(part, entry) for part in parts for entry in part.entries]
+    blobs = blob_array([entry.state.blob for _, entry in files])
+    pictures = Pictures(repository)
+    pictures.learn(blobs, watcher=progress)
+    sizes = [picture_of(fact).size for fact in pictures.known(blobs)[0]]
+    return [Leaving(part.state, entry, part.split, size) for (part, entry), size in zip(files, sizes, strict=True)]
 
 
 def _classes(parts: list[_Part], format_name: str) -> dict[str, LabelRecord]:

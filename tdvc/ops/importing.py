@@ -35,13 +35,11 @@ from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
 from tdvc.storage.folder import look
 from tdvc.tables.page import Row
-from tdvc.workers import spread, worker_count
+from tdvc.workers import work_through
 
 _BATCH = 16384
 _BATCH_BYTES = 64 << 20
 _BATCH_INSTANCES = 100_000
-_TURN = 256
-_WORTH_WORKERS = 1000
 _PREVIEWED = 5
 
 
@@ -238,6 +236,9 @@ class _Import:
         self._result.sentence = self._sum.sentence()
 
     def _learn_classes(self) -> None:
+        """What the source says of its classes, those that no instance has too; nothing where no file of it landed."""
+        if not self._sum.files_out:
+            return
         classes: dict[str, Mapping[str, Any]] = {}
         for record in self._sum.classes:
             label = self._options.mapping.label(record.key)
@@ -272,18 +273,11 @@ class _Import:
             elif row is None and file is not None:
                 state = FileState(identities[path], file.blob, file.found.size_bytes, media_type=file.media_type)
                 waiting.append(Waiting(record, path, state))
-        for file, outcome in self._outcomes(waiting):
+        workers = 1 if self._options.dry_run else None
+        for file, outcome in work_through(self._incoming.outcomes, waiting, workers=workers):
             self._count(file, outcome)
             if outcome.lands:
                 self._note(file, outcome, present.get(file.path.encode()))
-
-    def _outcomes(self, waiting: Sequence[Waiting]) -> Iterator[tuple[Waiting, Outcome]]:
-        """What becomes of each file; worked out by several processes where there are many."""
-        turns = [waiting[first : first + _TURN] for first in range(0, len(waiting), _TURN)]
-        workers = worker_count() if len(waiting) >= _WORTH_WORKERS and not self._options.dry_run else 1
-        found = spread(lambda turn, _: self._incoming.outcomes(turn), turns, workers=workers)
-        for turn, outcomes in zip(turns, found, strict=True):
-            yield from zip(turn, outcomes, strict=True)
 
     def _by_path(self, records: Sequence[FileRecord], present: Mapping[bytes, Row]) -> dict[str, FileRecord]:
         """The records by where they belong in the directory."""

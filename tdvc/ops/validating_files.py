@@ -96,12 +96,13 @@ class Tracks:
         again, _ = repeated(file, sequences[rows], frames)
         sequence: Callable[[int], str] = lambda row: f"sequence {page.text('sequence', row)}"  # noqa: E731
         yield Hits("twice-in-frame", rows[again], sequence, lambda _: "one instance of it in a frame")
-        changed = self._changed(page, rows, sequences, names)
-        positions = np.array(list(changed), np.int64)
+        in_time = rows[np.lexsort((frames, file))]
+        changed = self._changed(page, in_time, sequences, names)
+        positions = np.array(sorted(changed), np.int64)
         yield Hits("label-changes", positions, sequence, lambda row: f"the label {changed[row]!r}, as earlier")
 
     def _changed(self, page: Page, rows: Ints, sequences: Ints, names: Sequence[str]) -> dict[int, str]:
-        """The rows whose label is not the first one of their sequence, and that one."""
+        """The rows whose label is not the first one of their sequence, and that one; `rows` are in time order."""
         labels, label_names = page.labels
         scopes: dict[int, str] = {}
         changed = {}
