@@ -139,7 +139,7 @@ def _document(content: bytes) -> Document:
     said_bytes = sum(len(key.encode()) + _KEY_BYTES + _said_bytes(value, apart) for key, value in tops.items())
     if len(content) - said_bytes > _BLANK_BYTES * (len(tops) + 1):
         _refuse_twice(content)
-    lists = {name: tops[name] for name in Document.__struct_fields__ if name in tops}
+    lists: dict[str, Any] = {name: tops[name] for name in Document.__struct_fields__ if name in tops}
     for name, records in lists.items():
         if not isinstance(records, list):
             raise ValueError(f"Expected `array` - at `$.{name}`")

@@ -80,6 +80,7 @@ def _instance(usual: _Usual, shape: bytes, short: bool, ids: DerivedIds, names: 
         kept = kept.translate(None, b" ")
     if label is None or kept.translate(None, COORDINATES) != _KEPT_OUTLINE:
         return None
+    geometry: tuple[str, bytes] | None
     if short and is_outline_of_rings(shape.translate(None, COORDINATES)):
         geometry = polygon_of_rings(shape)
     else:

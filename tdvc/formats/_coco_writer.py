@@ -190,7 +190,7 @@ class _NoId(Exception):
     """Something has no id of its own that it could keep, so it gets one when its turn comes."""
 
 
-def preparing(labels: Sequence[LabelRecord]) -> Callable[[FileRecord], Prepared | None]:
+def preparing(labels: Sequence[LabelRecord]) -> Callable[[Sequence[FileRecord]], list[Prepared | None]]:
     """See `PreparingFormat`."""
     categories = category_ids(labels)
 
@@ -205,7 +205,7 @@ def preparing(labels: Sequence[LabelRecord]) -> Callable[[FileRecord], Prepared 
             return None
         return Prepared(image_id, ids, image(record, said, image_id, FORMAT), b",\n".join(texts), problems)
 
-    return prepare
+    return lambda records: [prepare(record) for record in records]
 
 
 def _wanted(given: list[int], wanted: Any) -> int:

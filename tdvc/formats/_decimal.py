@@ -17,6 +17,15 @@ from tdvc.model.numbers import Number, value_of
 DECIMALS = 6
 """Of a coordinate that comes from a fraction of the picture, px."""
 
+SURELY_NEAR = 4.9e-7
+"""An error in px with which a float rounds to the same millionth, whatever computing adds."""
+
+SURELY_FAR = 5.1e-7
+"""One with which it does not."""
+
+QUICK = tuple((digits, 10.0**digits) for digits in range(DECIMALS, DECIMALS + 6))
+"""Numbers of decimals that are tried with floats, each with its power of ten."""
+
 MAX_LENGTH = 400
 MAX_EXPONENT = 400
 
@@ -26,11 +35,8 @@ _EXACT = Context(prec=4 * MAX_LENGTH, traps=[Inexact, InvalidOperation, Overflow
 _ROUNDING = Context(prec=4 * MAX_LENGTH, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 _QUOTIENT = Context(prec=60)
 _MILLIONTH = Decimal(1).scaleb(-DECIMALS)
-_SURELY_NEAR = 4.9e-7  # px; rounds to the same millionth, whatever a float adds
-_SURELY_FAR = 5.1e-7  # px; does not
 _FLOAT_LIMIT = 1e6  # px; below it a float is good to 1e-9
 _FLOAT_LENGTH = 32  # of a fraction's text; longer ones are looked at exactly
-_QUICK = tuple((digits, 10.0**digits) for digits in range(DECIMALS, DECIMALS + 6))
 _SHORT = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,6})?")
 
 
@@ -107,7 +113,7 @@ def _in_millionths(pixels: float) -> Number | None:
     if not -_FLOAT_LIMIT < pixels < _FLOAT_LIMIT:
         return None
     nearest = round(millionths)
-    if abs(millionths - nearest) > _SURELY_NEAR * 1e6:
+    if abs(millionths - nearest) > SURELY_NEAR * 1e6:
         return None
     if abs(nearest) > 1000:
         return Number(repr(nearest / 1e6).removesuffix(".0"))  # the shortest text of the float is that of the decimal
@@ -134,12 +140,12 @@ def fraction(value: str, size: int) -> Number:
     quick = _short(value)
     if quick is not None and size < _FLOAT_LIMIT:
         share = quick / size
-        for digits, scale in _QUICK:
+        for digits, scale in QUICK:
             found = round(share * scale) / scale
             error = abs(found * size - quick)
-            if error < _SURELY_NEAR:
+            if error < SURELY_NEAR:
                 return Number(f"{found:.{digits}f}")
-            if error < _SURELY_FAR:
+            if error < SURELY_FAR:
                 break
     return _exact_fraction(exact(rounded(exact(value))), size)
 
@@ -189,13 +195,13 @@ def centre_and_extent(low: str, high: str, size: int) -> tuple[Number, Number]:
     """
     x0, x1 = _short(low), _short(high)
     if x0 is not None and x1 is not None and size < _FLOAT_LIMIT:
-        for digits, scale in _QUICK:
+        for digits, scale in QUICK:
             centre, extent = round((x0 + x1) / 2 / size * scale) / scale, round((x1 - x0) / size * scale) / scale
             middle, half = centre * size, extent * size / 2
             error = max(abs(middle - half - x0), abs(middle + half - x1))
-            if error < _SURELY_NEAR:
+            if error < SURELY_NEAR:
                 return Number(f"{centre:.{digits}f}"), Number(f"{extent:.{digits}f}")
-            if error < _SURELY_FAR:
+            if error < SURELY_FAR:
                 break
     return _exact_centre_and_extent(exact(rounded(exact(low))), exact(rounded(exact(high))), size)
 

@@ -9,8 +9,11 @@ Without splits, `train` and `val` are all pictures, because Ultralytics wants bo
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from tdvc.formats import _yaml
 from tdvc.formats._classes import class_numbers
@@ -28,6 +31,8 @@ from tdvc.names import printable
 
 _TYPES = ("box", "keypoints", "polygon")
 _UNIT: Size = (1, 1)
+_OWN = b'"yolo":'
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SPLITS_FIRST = ("train", "val", "test")
 _NO_SPLITS = frozenset((*CLASS_KEYS, "names", "nc", "path", "task", "download", "channels"))
 
@@ -54,6 +59,37 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     yield WrittenFile("data.yaml", [writer.description().encode()])
 
 
+class Rows(msgspec.Struct):
+    """The rows of one picture: None for no label file, their kinds, and what could not be written."""
+
+    text: str | None
+    kinds: frozenset[str]
+    problems: list[Problem]
+
+
+def preparing(labels: Sequence[LabelRecord]) -> Callable[[Sequence[FileRecord]], list[Rows | None]]:
+    """See `PreparingFormat`."""
+    from tdvc.formats._yolo_fractions import outline_columns  # noqa: PLC0415 (numpy, which only many pictures need)
+
+    writer = _Writer(labels, lambda _: None)
+
+    def prepare(records: Sequence[FileRecord]) -> list[Rows | None]:
+        free = [record.size is not None and writer.is_free(record.instances) for record in records]
+        outlines = [
+            (at, instance.instance_id, (bytes(instance.geometry), record.size or _UNIT))
+            for at, record in enumerate(records)
+            for instance in record.instances
+            if free[at] and instance.type == "polygon" and bytes(instance.properties).find(_OWN) < 0
+        ]
+        ready: list[dict[str, str]] = [{} for _ in records]
+        for (at, identity, _), text in zip(outlines, outline_columns([last for *_, last in outlines]), strict=True):
+            if text is not None:
+                ready[at][identity] = text
+        return [writer.rows(record, ready[at]) if free[at] else None for at, record in enumerate(records)]
+
+    return prepare
+
+
 class _Writer:
     """What has to be remembered from the first picture to `data.yaml`."""
 
@@ -71,34 +107,57 @@ class _Writer:
     def text(self, record: FileRecord) -> str | None:
         """The label file of a picture; None where it is to have none."""
         self._splits.add(_split_of(record))
-        if not record.instances and not record.complete:
+        rows = record.prepared
+        if rows is None:
+            whole = record.whole(self._report)
+            if whole is None or not (whole.instances or whole.complete) or not self._has_size(whole):
+                return None
+            record = whole
+        if not self._has_place(record):
             return None
-        if not self._is_free(record) or not self._has_size(record):
-            return None
-        rows = []
-        kinds = set()
+        rows = rows or self.rows(record)
+        for problem in rows.problems:
+            self._report(problem)
+        self._kinds.update(rows.kinds)
+        if len(rows.kinds) > 1:
+            self._mixed.append(record.path)
+        return rows.text
+
+    def rows(self, record: FileRecord, ready: Mapping[str, str] = _NOTHING) -> Rows:
+        """The rows of a picture.
+
+        Args:
+            record: the picture.
+            ready: by instance id, the columns of those whose columns are known.
+        """
+        rows, kinds, problems = [], set(), []
         for instance in record.instances:
             try:
-                kind, row = self._row(instance, record.size or _UNIT)
+                kind, row = self._row(instance, record.size or _UNIT, ready.get(instance.instance_id))
             except (ValueError, ArithmeticError) as error:
-                message = f"The {instance.type} annotation {error}."
-                where = printable(record.path)
-                self._report(Problem("type-not-carried", where, message, instance.instance_id, dropped_instances=1))
+                place, message = printable(record.path), f"The {instance.type} annotation {error}."
+                problem = Problem("type-not-carried", place, message, instance.instance_id, dropped_instances=1)
+                problems.append(problem)
                 continue
             kinds.add(kind)
             rows.append(row)
-        self._kinds |= kinds
-        if len(kinds) > 1:
-            self._mixed.append(record.path)
-        return "".join(rows) if rows or not record.instances else None
+        return Rows("".join(rows) if rows or not record.instances else None, frozenset(kinds), problems)
 
-    def _is_free(self, record: FileRecord) -> bool:
+    def is_free(self, instances: Sequence[Instance]) -> bool:
+        """Whether there are instances, and none whose row depends on pictures before."""
+        return bool(instances) and not any(
+            (instance.type == "keypoints" and self._shape is None) or instance.label not in self._numbers
+            for instance in instances
+        )
+
+    def _has_place(self, record: FileRecord) -> bool:
         """Whether no other picture has the same label file, as `a.jpg` and `a.png` would."""
         other = self._places.setdefault(label_place(place(record)), record.path)
         if other == record.path:
             return True
         message = f"Its label file would be that of {shortened(other)}, so its own labels are not written."
-        count = len(record.instances)
+        whole = record.whole(self._report) or record
+        count = len(whole.instances)
         self._report(Problem("duplicate-path", printable(record.path), message, dropped_instances=count))
         return False
 
@@ -110,8 +169,10 @@ class _Writer:
         self._report(Problem("picture-unreadable", printable(record.path), message, dropped_instances=count))
         return False
 
-    def _row(self, instance: Instance, size: Size) -> tuple[str, str]:
-        """The kind of row an instance becomes, and the row."""
+    def _row(self, instance: Instance, size: Size, ready: str | None) -> tuple[str, str]:
+        """The kind of row an instance becomes, and the row; `ready` are its columns where they are known."""
+        if ready is not None:
+            return "segment", f"{self._number(instance.label)}{ready}\n"
         if instance.type not in _TYPES:
             raise ValueError("is of a type that no row can hold")
         geometry = numbers.parse(bytes(instance.geometry))

@@ -184,11 +184,12 @@ class WritableFormat(Format, Protocol):
 class PreparingFormat(WritableFormat, Protocol):
     """A format of which most can be written file by file, in another process if need be."""
 
-    def preparing(self, labels: Sequence[LabelRecord]) -> Callable[[FileRecord], Any]:
-        """A function that does with a record what can be done without knowing the others.
+    def preparing(self, labels: Sequence[LabelRecord]) -> Callable[[Sequence[FileRecord]], list[Any]]:
+        """A function that does with some records what can be done without knowing all the others.
 
-        What it returns travels between processes, and to `write` as `FileRecord.prepared`; it is None where `write` is
-        to do it all. The writer takes the record as a whole (`FileRecord.whole`) where what was prepared does not fit.
+        What it returns for each travels between processes, and to `write` as `FileRecord.prepared`; it is None where
+        `write` is to do it all. The writer takes the record as a whole (`FileRecord.whole`) where what was prepared
+        does not fit.
         """
 
 

@@ -29,14 +29,14 @@ from tdvc.formats._yolo_description import (
 )
 from tdvc.formats._yolo_rows import FORMAT, Size, Task, parse
 from tdvc.formats._yolo_source import Source, Splits, look_into, task_of
-from tdvc.formats._yolo_writer import place, write
+from tdvc.formats._yolo_writer import place, preparing, write
 from tdvc.formats.base import NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
 from tdvc.names import printable
 
-__all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "read", "write"]
+__all__ = ["KEEPS", "LOSES", "NAME", "TITLE", "TYPES", "detect", "place", "preparing", "read", "write"]
 
 NAME = FORMAT
 TITLE = "YOLO"

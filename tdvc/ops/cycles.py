@@ -1,7 +1,7 @@
-"""Rest for the garbage collector, which only finds cycles: objects that nobody holds are freed without it.
+"""No search for cycles while a command handles records by the million.
 
-A command that handles records by the million makes and drops many small objects, and hardly a cycle among them; to look
-through all that it holds again and again takes a tenth of its time.
+Objects that nobody holds are freed at once; Python's collector only finds those that hold each other. Such a command
+makes hardly any of these, and to look through all that it holds, again and again, takes a tenth of its time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def no_collecting() -> Iterator[None]:
-    """Look for no cycles in this block."""
+def no_search_for_cycles() -> Iterator[None]:
+    """Search for none in this block."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

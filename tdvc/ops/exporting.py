@@ -15,10 +15,11 @@ from typing import Any
 
 from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import writable_format
-from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat
+from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat, WrittenFile
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.completeness import require_complete, unfinished
+from tdvc.ops.cycles import no_search_for_cycles
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
 from tdvc.ops.outgoing import Leaving, Outgoing, Ready
 from tdvc.ops.pictures import Pictures, blob_array, picture_of
@@ -128,7 +129,8 @@ def export(
         what = ", ".join(f"{name} ({count:,})" for name, count in result.losses.items())
         raise Refused("loss-refused", f"{chosen.TITLE} can't carry {what}; nothing was written.", losses=result.losses)
     if not dry_run:
-        run.write(folder)
+        with no_search_for_cycles():
+            run.write(folder)
     for part in parts:
         left = unfinished(part.state, part.entries)
         result.stale_files += left.stale
@@ -211,8 +213,7 @@ class _Export:
         writer = FolderWriter(str(folder))
         try:
             for written in self._format.write(self._records(writer), self._labels, self._sum.report):
-                checked(written.path)
-                writer.write(written.path, self._counted(written.pieces))
+                self._write(written, writer)
         finally:
             writer.close()
         files_left, instances_left = self._sum.left_out
@@ -221,6 +222,13 @@ class _Export:
         self._result.files, self._result.instances = self._sum.files_out, self._sum.instances_out
         self._result.problems = self._sum.problems
         self._result.sentence = self._sum.sentence("exported")
+
+    def _write(self, written: WrittenFile, writer: FolderWriter) -> None:
+        """Write a file of the annotation: straight to its name where it comes in one piece and nothing is there."""
+        path = checked(written.path)
+        is_small = isinstance(written.pieces, list) and len(written.pieces) == 1
+        writer.write(path, self._counted(written.pieces), new=is_small and path not in self._places)
+        self._places.add(path)
 
     def _counted(self, pieces: Any) -> Iterator[bytes]:
         for piece in pieces:

@@ -23,7 +23,6 @@ from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
 from tdvc.names import check_path, printable, stored_path_problem
-from tdvc.ops.cycles import no_collecting
 from tdvc.ops.incoming import Incoming, Outcome, Selection, Waiting
 from tdvc.ops.intake import Arrived, Arriving, take_bytes, take_in
 from tdvc.ops.mapping import FieldMap
@@ -153,7 +152,7 @@ def import_(
     result = ImportResult(target.name, chosen.NAME)
     prefix = check_path(at.rstrip("/")) + "/" if at else ""
     title = f"import {printable(source.name)} -d {target.name} --format {chosen.NAME}"
-    with no_collecting(), repository.transaction(title) as edit:
+    with no_search_for_cycles(), repository.transaction(title) as edit:
         _Import(edit, target, chosen, prefix, options, result, progress).take(source)
         result.new_blob_bytes = edit.writer.new_blob_bytes
         if options.strict:
@@ -274,10 +273,10 @@ class _Import:
                 state = FileState(identities[path], file.blob, file.found.size_bytes, media_type=file.media_type)
                 waiting.append(Waiting(record, path, state))
         workers = 1 if self._options.dry_run else None
-        for file, outcome in work_through(self._incoming.outcomes, waiting, workers=workers):
-            self._count(file, outcome)
+        for known, outcome in work_through(self._incoming.outcomes, waiting, workers=workers):
+            self._count(known, outcome)
             if outcome.lands:
-                self._note(file, outcome, present.get(file.path.encode()))
+                self._note(known, outcome, present.get(known.path.encode()))
 
     def _by_path(self, records: Sequence[FileRecord], present: Mapping[bytes, Row]) -> dict[str, FileRecord]:
         """The records by where they belong in the directory."""
