@@ -69,7 +69,8 @@ def annotation(number: int, identity: int, picture: dict[str, Any], dice: np.ran
     angles = np.arange(vertices) / vertices * 2 * np.pi
     reach = 0.35 + 0.15 * dice.random(vertices)
     outline = np.stack((np.cos(angles), np.sin(angles)), axis=1) * reach[:, None]
-    points = (corner + extent * (0.5 + outline)).round(2).ravel().tolist()
+    drawn = (corner + extent * (0.5 + outline)).round(2)
+    points = drawn.ravel().tolist()
     crowd = number % CROWDS == CROWDS - 1
     middle = len(points) // 4 * 2
     parts = [points[:middle], points[middle:]] if number % IN_TWO_PARTS == 0 and middle >= 6 else [points]
@@ -78,7 +79,7 @@ def annotation(number: int, identity: int, picture: dict[str, Any], dice: np.ran
         "area": round(float(extent.prod()) * 0.6, 4),
         "iscrowd": int(crowd),
         "image_id": picture["id"],
-        "bbox": [*corner.tolist(), *extent.tolist()],
+        "bbox": [*drawn.min(axis=0).tolist(), *np.ptp(drawn, axis=0).round(2).tolist()],
         "category_id": min(int(dice.zipf(1.3)), CATEGORIES),
         "id": identity,
     }
@@ -161,6 +162,8 @@ def main() -> None:
     chosen = {int(at) for at in dice.choice(len(pictures), max(1, len(pictures) // EDITED), replace=False)}
     name = Path("annotations") / "instances_train.json"
     first, second = (Writer(options.folder / version / name, pictures) for version in ("first", "second"))
+    for version in ("first", "second"):
+        (options.folder / version / "images" / "train").mkdir(parents=True)  # some tools insist on it
     edits: list[tuple[str, str, int]] = []
     for at, records in enumerate(annotations(pictures, options.each, dice)):
         first.add(records)

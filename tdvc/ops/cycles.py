@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def no_search_for_cycles() -> Iterator[None]:
+def no_collecting() -> Iterator[None]:
     """Search for none in this block."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -19,7 +19,7 @@ from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableF
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.completeness import require_complete, unfinished
-from tdvc.ops.cycles import no_search_for_cycles
+from tdvc.ops.cycles import no_collecting
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
 from tdvc.ops.outgoing import Leaving, Outgoing, Ready
 from tdvc.ops.pictures import Pictures, blob_array, picture_of
@@ -129,7 +129,7 @@ def export(
         what = ", ".join(f"{name} ({count:,})" for name, count in result.losses.items())
         raise Refused("loss-refused", f"{chosen.TITLE} can't carry {what}; nothing was written.", losses=result.losses)
     if not dry_run:
-        with no_search_for_cycles():
+        with no_collecting():
             run.write(folder)
     for part in parts:
         left = unfinished(part.state, part.entries)

@@ -23,6 +23,7 @@ from tdvc.model import numbers
 from tdvc.model.problems import Problem
 from tdvc.model.records import Instance
 from tdvc.names import check_path, printable, stored_path_problem
+from tdvc.ops.cycles import no_collecting
 from tdvc.ops.incoming import Incoming, Outcome, Selection, Waiting
 from tdvc.ops.intake import Arrived, Arriving, take_bytes, take_in
 from tdvc.ops.mapping import FieldMap
@@ -152,7 +153,7 @@ def import_(
     result = ImportResult(target.name, chosen.NAME)
     prefix = check_path(at.rstrip("/")) + "/" if at else ""
     title = f"import {printable(source.name)} -d {target.name} --format {chosen.NAME}"
-    with no_search_for_cycles(), repository.transaction(title) as edit:
+    with no_collecting(), repository.transaction(title) as edit:
         _Import(edit, target, chosen, prefix, options, result, progress).take(source)
         result.new_blob_bytes = edit.writer.new_blob_bytes
         if options.strict:
