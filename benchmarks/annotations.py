@@ -2,11 +2,11 @@
 
     annotations.py --images 100000 --work DIR [--tools tdvc,datumaro,pycocotools] [--repeat 3] [--json FILE]
 
-The file has nine polygons a picture; a second version of it has one picture of a hundred edited (`polygons.py`). tdvc is
-measured as a person at a shell would: whole commands, start of Python and sync of the disk included, from a directory
-that has the pictures to one whose import is committed. Of the others only the call itself is timed, inside a process
-that has loaded them, and for an export not the import before it. Every measurement is a process of its own, and the
-tools take turns.
+The file has nine polygons a picture; a second version of it has one picture of a hundred edited (`polygons.py`). tdvc
+is measured as a person at a shell would: whole commands, start of Python and sync of the disk included, from a
+directory that has the pictures to one whose import is committed. Of the others only the call itself is timed, inside a
+process that has loaded them, and for an export not the import before it. Every measurement is a process of its own, and
+the tools take turns.
 
 What tdvc says it did is compared with what was edited: the instance sets that were written, and every instance that
 `tdvc diff` names. What does not fit ends the run with an error.
@@ -29,6 +29,7 @@ from typing import Any
 
 from compare import Failed, file_system, progress, timed
 from peers import Tool, Unavailable, install, path_variable
+from report import UNITS
 
 POLYGONS = Path(__file__).with_name("polygons.py")
 FILE = Path("annotations") / "instances_train.json"
@@ -42,16 +43,18 @@ STEPS = {
     "export-coco": "export to COCO",
 }
 
-TDVC = Tool(name="tdvc", version="tdvc --version")
+TDVC = Tool(name="tdvc", version="tdvc --version", steps={})
 DATUMARO = Tool(
     name="datumaro",
     version="python -c 'import datumaro; print(datumaro.__version__)'",
     package="datumaro",
+    steps={},
 )
 PYCOCOTOOLS = Tool(
     name="pycocotools",
     version="python -c 'import importlib.metadata as m; print(m.version(\"pycocotools\"))'",
     package="pycocotools",
+    steps={},
 )
 TOOLS = (TDVC, DATUMARO, PYCOCOTOOLS)
 
@@ -89,16 +92,14 @@ print(len({identity for pack in packs for kind, identity, _ in pack.entries() if
 
 @dataclass(frozen=True)
 class Budget:
-    """tdvc may take so many times what another tool took at a step of its own, or so many seconds or 10^6 bytes."""
+    """tdvc may take so many times what another tool took at a step, or so many seconds (`s`) or 10^6 bytes (`MB`)."""
 
     step: str
     factor: float
     of: str
-    other_step: str = ""
 
     def __str__(self) -> str:
-        beside = f" x {self.of} {self.other_step or self.step}" if self.of not in ("s", "MB") else f" {self.of}"
-        return f"{self.step}: at most {self.factor:g}{beside}"
+        return f"{self.step}: at most {self.factor:g}{' ' if self.of in UNITS else ' x '}{self.of}"
 
 
 BUDGETS = (
@@ -290,7 +291,7 @@ class Figures:
     def verdict(self, budget: Budget) -> str:
         """One budget as a line: met, missed or not measured."""
         own = self.of(TDVC.name, budget.step)
-        beside = (1.0, 1.0) if budget.of in ("s", "MB") else self.of(budget.of, budget.other_step or budget.step)
+        beside = (1.0, 1.0) if budget.of in UNITS else self.of(budget.of, budget.step)
         if own is None or beside is None:
             return f"  -       {budget}, not measured"
         value, limit = own[budget.of == "MB"], budget.factor * beside[0]
