@@ -288,7 +288,7 @@ def test_nothing_is_written_outside_of_a_folder(
 
 
 def _inside() -> tuple[str, ...]:
-    return tuple(f"out/{way}/deep/there/" for way in WAYS_OUT)
+    return "repository/.tdvc/cache/", *(f"out/{way}/deep/there/" for way in WAYS_OUT)
 
 
 @pytest.mark.parametrize("path", LEADS_OUT)

@@ -94,7 +94,7 @@ def _are_rings(text: bytes) -> bool:
         rings = _rings.decode(text)
     except ValueError:
         return False
-    return all(
+    return bool(rings) and all(
         len(ring) >= 6 and len(ring) % 2 == 0 and -MAX_COORDINATE < min(ring) <= max(ring) < MAX_COORDINATE
         for ring in rings
     )
