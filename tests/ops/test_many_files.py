@@ -40,7 +40,7 @@ def annotation(identity: int, picture: int, **fields: Any) -> dict[str, Any]:
 
 def write_set(root: Path, *, change: dict[int, Any] | None = None) -> Path:
     """A COCO set of pictures with two annotations each, some of the second ones replaced."""
-    (root / "images").mkdir(parents=True)
+    (root / "images").mkdir(parents=True, exist_ok=True)
     for number in range(PICTURES):
         Image.new("L", (64, 48), number).save(root / f"images/{number:02}.jpg")
     annotations = [annotation(10 * n + i, n) for n in range(PICTURES) for i in (1, 2)]
