@@ -6,8 +6,7 @@ usual take a short way (`_coco_usual`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import msgspec
@@ -25,8 +24,8 @@ from tdvc.names import printable
 
 FORMAT = "coco"
 
-Labelled = tuple[msgspec.Raw, dict[bytes, str]]
-"""An annotation, and the names of its file's categories by id."""
+Annotations = tuple[list[msgspec.Raw], dict[bytes, str]]
+"""What one file has of a picture, and the names of its categories by id."""
 
 Shape = Callable[[dict[str, bytes]], tuple[str, bytes | None]]
 """Takes what says where an instance is out of its fields, and gives its spatial type and geometry."""
@@ -34,12 +33,12 @@ Shape = Callable[[dict[str, bytes]], tuple[str, bytes | None]]
 _OWN = ("id", "image_id", "category_id", "instance_id", "attributes", "score", "frame", "sequence", "source", "caption")
 
 
-def instances_of(path: str, annotations: Sequence[Labelled], report: Report) -> list[Instance]:
+def instances_of(path: str, annotations: Sequence[Annotations], report: Report) -> list[Instance]:
     """The instances of a picture, each id once.
 
     Args:
         path: of the picture.
-        annotations: its annotations, of all files about it.
+        annotations: what each file has of it.
         report: told of those that are left out, and of geometry that is kept aside.
     """
     place = printable(path)
@@ -52,29 +51,24 @@ def instances_of(path: str, annotations: Sequence[Labelled], report: Report) -> 
         return geometry_of(kept, warn)
 
     instances: dict[str, Instance] = {}
-    owners: dict[str, dict[bytes, str]] = {}
-    for (raw, names), usual in zip(annotations, _usual(annotations, ids), strict=True):
-        try:
-            instance = usual or instance_of(raw, ids, names, shape)
-        except (SchemaError, ValueError) as error:
-            report(bad_annotation(place, raw, error))
-            continue
-        if instance.instance_id in instances:
-            if owners[instance.instance_id] is names:
-                message = "Two annotations of the picture have one id."
-                report(Problem("duplicate-instance", place, message, instance.instance_id, dropped_instances=1))
+    for raws, names in annotations:
+        met: set[str] = set()
+        for raw, usual in zip(raws, usual_instances(raws, ids, names), strict=True):
+            try:
+                instance = usual or instance_of(raw, ids, names, shape)
+            except (SchemaError, ValueError) as error:
+                report(bad_annotation(place, raw, error))
                 continue
-            instance = _told_apart(instance, ids, instances)
-        instances[instance.instance_id] = instance
-        owners[instance.instance_id] = names
+            identity = instance.instance_id
+            if identity in met:
+                message = "Two annotations of the picture have one id."
+                report(Problem("duplicate-instance", place, message, identity, dropped_instances=1))
+                continue
+            met.add(identity)
+            if identity in instances:
+                instance = _told_apart(instance, ids, instances)
+            instances[instance.instance_id] = instance
     return list(instances.values())
-
-
-def _usual(annotations: Sequence[Labelled], ids: DerivedIds) -> Iterator[Instance | None]:
-    """The instances of usual annotations, None for the others; neighbours from one file are taken together."""
-    for _, together in groupby(annotations, key=lambda labelled: id(labelled[1])):
-        records = list(together)
-        yield from usual_instances([raw for raw, _ in records], ids, records[0][1])
 
 
 def _told_apart(instance: Instance, ids: DerivedIds, taken: Container[str]) -> Instance:

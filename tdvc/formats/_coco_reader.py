@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tdvc.formats._coco_annotations import FORMAT, Labelled, instances_of
+from tdvc.formats._coco_annotations import FORMAT, Annotations, instances_of
 from tdvc.formats._coco_categories import Categories
 from tdvc.formats._coco_document import Document, load, owner_of
 from tdvc.formats._coco_pictures import Image, Picture, Pictures, images_of
@@ -99,19 +99,25 @@ class Reader:
     def _record(
         self, split: str, image: Image, raw: msgspec.Raw, owners: list[tuple[_Part, int | str]]
     ) -> FileRecord | None:
-        annotations: list[Labelled] = [(found, part.labels) for part, at in owners for found in part.of(at)]
-        picture = self._pictures.take(image, raw, split, len(annotations))
+        annotations = [(part.of(at), part.labels) for part, at in owners]
+        picture = self._pictures.take(image, raw, split, _count(annotations))
         if picture is None:
             return None
         later = partial(_made_whole, picture, annotations)
         return FileRecord(picture.path, picture.source, [], size=image.size, later=later)
 
 
-def _made_whole(picture: Picture, annotations: list[Labelled], record: FileRecord, report: Report) -> FileRecord | None:
+def _count(annotations: list[Annotations]) -> int:
+    return sum([len(raws) for raws, _ in annotations])
+
+
+def _made_whole(
+    picture: Picture, annotations: list[Annotations], record: FileRecord, report: Report
+) -> FileRecord | None:
     try:
         properties = picture.properties(FORMAT)
     except ValueError as error:
-        place, message, lost = printable(picture.path), f"The image {error}.", len(annotations)
+        place, message, lost = printable(picture.path), f"The image {error}.", _count(annotations)
         report(Problem("record-unreadable", place, message, dropped_files=1, dropped_instances=lost))
         return None
     instances = instances_of(picture.path, annotations, report)

@@ -29,7 +29,9 @@ COORDINATES = b"0123456789.-"
 
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * len(str(MAX_COORDINATE))
-_RINGS = frozenset(b"[[%b]]" % (b"," * (2 * points - 1)) for points in range(3, 200))  # outlines of one ring
+
+ONE_RING = frozenset(b"[[%b]]" % (b"," * (2 * points - 1)) for points in range(3, 200))
+"""The outlines of a list of one ring, of up to 200 points."""
 
 
 def canonical(text: bytes) -> bytes:
@@ -64,20 +66,14 @@ def polygon(text: bytes) -> tuple[str, bytes] | None:
         text: JSON for sure.
     """
     compact = text.translate(None, b" \t\r\n")
-    plain = is_outline_of_rings(compact.translate(None, COORDINATES)) and not has_long_number(compact)
-    return polygon_of_rings(compact) if plain or _are_rings(compact) else None
+    plain = _is_outline_of_rings(compact.translate(None, COORDINATES)) and not has_long_number(compact)
+    if not plain and not _are_rings(compact):
+        return None
+    return "polygon", b"[[" + compact[1:-1].replace(b"],[", b"]],[[") + b"]]"
 
 
-def polygon_of_rings(rings: bytes) -> tuple[str, bytes]:
-    """The polygon of rings that are known to be some, as JSON without blanks."""
-    if rings.find(b"],[") < 0:
-        return "polygon", b"[%b]" % rings
-    return "polygon", b"[[" + rings[1:-1].replace(b"],[", b"]],[[") + b"]]"
-
-
-def is_outline_of_rings(outline: bytes) -> bool:
-    """Whether JSON that leaves this when its digits, points and minuses are taken away is rings, of short numbers."""
-    if outline in _RINGS:
+def _is_outline_of_rings(outline: bytes) -> bool:
+    if outline in ONE_RING:
         return True
     if not (outline.startswith(b"[[") and outline.endswith(b"]]")):
         return False

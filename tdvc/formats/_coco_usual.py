@@ -11,14 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tdvc.formats._coco_segmentation import (
-    COORDINATES,
-    has_long_number,
-    is_outline_of_rings,
-    mask,
-    polygon,
-    polygon_of_rings,
-)
+from tdvc.formats._coco_segmentation import COORDINATES, ONE_RING, has_long_number, mask, polygon
 from tdvc.ids import DerivedIds
 from tdvc.model.records import Instance
 
@@ -35,9 +28,9 @@ class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     iscrowd: msgspec.Raw
 
 
-_FRAME = sum(len(f'"{key}":,') for key in _Usual.__struct_fields__) + 2  # braces and a comma, instead of one too many
 _QUOTES = 2 * len(_Usual.__struct_fields__)
 _KEPT = b'{"coco":{"area":%b,"bbox":%b,"id":%b,"iscrowd":%b}}'
+_FRAME = sum(len(f'"{key}":,') for key in _Usual.__struct_fields__) + 2 - len(_KEPT % ((b"",) * 4))
 _KEPT_OUTLINE = (_KEPT % (b"", b"[,,,]", b"", b"")).translate(None, COORDINATES)
 _MASK_BYTES = 1 << 20
 
@@ -60,29 +53,33 @@ def usual_instances(
     except msgspec.ValidationError:
         return [None] * len(annotations)
     shapes = [bytes(usual.segmentation) for usual in found]
+    kept = [_KEPT % (usual.area, usual.bbox, usual.id, usual.iscrowd) for usual in found]
     together = b"".join(shapes)
-    if len(text) != _said_bytes(found) and text.count(b'"') != _QUOTES * len(found) + together.count(b'"'):
-        return [None] * len(annotations)  # a key is there twice
+    if len(text) != _said_bytes(found, kept, together):  # it has blanks, or a key is there twice
+        if text.count(b'"') != _QUOTES * len(found) + together.count(b'"'):
+            return [None] * len(annotations)
+        kept = [said.translate(None, b" ") for said in kept]
     short = not has_long_number(together)
-    return [_instance(usual, shape, short, ids, names) for usual, shape in zip(found, shapes, strict=True)]
+    return [
+        _instance(usual, shape, said, short, ids, names) for usual, shape, said in zip(found, shapes, kept, strict=True)
+    ]
 
 
-def _said_bytes(found: list[_Usual]) -> int:
-    """The length of a list of annotations without blanks."""
-    values = [len(u.id) + len(u.image_id) + len(u.category_id) + len(u.area) + len(u.bbox) for u in found]
-    return sum(values) + sum([len(u.segmentation) + len(u.iscrowd) for u in found]) + _FRAME * len(found) + 1
+def _said_bytes(found: list[_Usual], kept: list[bytes], together: bytes) -> int:
+    """The length of a list of annotations without blanks, each key once."""
+    rest = sum([len(usual.image_id) + len(usual.category_id) for usual in found])
+    return rest + sum(map(len, kept)) + len(together) + _FRAME * len(found) + 1
 
 
-def _instance(usual: _Usual, shape: bytes, short: bool, ids: DerivedIds, names: dict[bytes, str]) -> Instance | None:
+def _instance(
+    usual: _Usual, shape: bytes, kept: bytes, short: bool, ids: DerivedIds, names: dict[bytes, str]
+) -> Instance | None:
     label = names.get(bytes(usual.category_id))
-    kept = _KEPT % (usual.area, usual.bbox, usual.id, usual.iscrowd)
-    if ord(" ") in kept:
-        kept = kept.translate(None, b" ")
     if label is None or kept.translate(None, COORDINATES) != _KEPT_OUTLINE:
         return None
-    geometry: tuple[str, bytes] | None
-    if short and is_outline_of_rings(shape.translate(None, COORDINATES)):
-        geometry = polygon_of_rings(shape)
+    outline = shape.translate(None, COORDINATES)
+    if short and outline in ONE_RING:
+        geometry: tuple[str, bytes] | None = ("polygon", b"[%b]" % shape)
     else:
         geometry = polygon(shape) if shape.startswith(b"[") else mask(shape)
     if geometry is None:

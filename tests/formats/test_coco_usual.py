@@ -40,7 +40,7 @@ def read(*texts_):
         problems = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("tdvc.formats._coco_annotations.usual_instances", shorten)
-            found = instances_of("a.jpg", [(text, NAMES) for text in texts_], problems.append)
+            found = instances_of("a.jpg", [(list(texts_), NAMES)], problems.append)
         both.append((found, problems))
     return both
 
