@@ -48,6 +48,7 @@ _HOMES = {
     "add_label": "tdvc.ops.schema",
     "annotate": "tdvc.ops.annotate",
     "apply": "tdvc.ops.applying",
+    "apply_export": "tdvc.ops.exportapply",
     "bisect": "tdvc.ops.bisect",
     "blame": "tdvc.ops.blame",
     "cat": "tdvc.ops.listing",
@@ -64,11 +65,13 @@ _HOMES = {
     "config_values": "tdvc.ops.configuring",
     "conflicts": "tdvc.ops.merging",
     "copy": "tdvc.ops.transfer",
+    "change_rule": "tdvc.ops.directories",
     "create_directory": "tdvc.ops.directories",
     "delete_label": "tdvc.ops.schemachange",
     "deprecate_label": "tdvc.ops.schema",
     "diff": "tdvc.ops.diffing",
     "diff_schemas": "tdvc.ops.schema",
+    "drop_rule": "tdvc.ops.directories",
     "export": "tdvc.ops.exporting",
     "export_schema": "tdvc.ops.schema",
     "fix": "tdvc.ops.validating_fix",
@@ -98,6 +101,7 @@ _HOMES = {
     "redo": "tdvc.ops.undoing",
     "relabel": "tdvc.ops.annotate",
     "remove": "tdvc.ops.transfer",
+    "refresh": "tdvc.ops.following",
     "remove_directory": "tdvc.ops.directories",
     "rename_attribute": "tdvc.ops.schema",
     "rename_directory": "tdvc.ops.directories",
@@ -123,6 +127,7 @@ _HOMES = {
     "split_label": "tdvc.ops.schemachange",
     "sql": "tdvc.ops.sql",
     "select": "tdvc.ops.select",
+    "stats": "tdvc.ops.stats",
     "status": "tdvc.ops.status",
     "switch": "tdvc.ops.directories",
     "to_arrow": "tdvc.ops.sql",
@@ -147,8 +152,8 @@ def init(path: str | Path = ".", *, author: str | None = None, directory: str = 
 
 def open(path: str | Path = ".", *, author: str | None = None) -> Repository:  # noqa: A001 (as in many libraries)
     """Open the repository in a folder or the nearest one above. Raises NoRepository."""
-    place, home = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.repo.repository")
-    repository: Repository = home.Repository.open(place, author=author or _user())
+    place, create = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.ops.create")
+    repository: Repository = create.open_repository(place, author=author or _user())
     return repository
 
 

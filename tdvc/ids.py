@@ -35,6 +35,7 @@ class Kind(enum.IntEnum):
     VIEW = 7
     OPERATION = 8
     MERGE = 9
+    RULE = 10
 
 
 _PREFIX = {kind: b"tdvc " + kind.name.lower().encode() + b"\0" for kind in Kind if kind is not Kind.BLOB}

@@ -80,6 +80,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "objects.store",
         "objects.sweep",
         "storage.base",
+        "ops.create",
         "ops.pins",
         "ops.querying",
     ),

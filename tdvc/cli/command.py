@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,10 +59,10 @@ def start_of_search() -> Path:
 
 def open_repository(*, any_format: bool = False) -> Repository:
     """The repository of this command, also one with a damaged format file. Raises NoRepository, Corruption."""
-    from tdvc.repo.repository import Repository
+    from tdvc.ops.create import open_repository as open_kept_up
 
     durable = os.environ.get("TDVC_DURABILITY") != "none"
-    repository = Repository.open(start_of_search(), author=author(), durable=durable, any_format=any_format)
+    repository = open_kept_up(start_of_search(), author=author(), durable=durable, any_format=any_format)
     return repository.at_one_moment()
 
 
@@ -74,6 +75,19 @@ def hooks_of(repository: Repository) -> Hooks | None:
     if HOOK_VARIABLE in os.environ:
         return None
     return Hooks(repository, environment=os.environ, say=lambda line: click.echo(line, err=True))
+
+
+def size_in_bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """What an option such as `1000`, `256MB` or `64MiB` means; a callback of click."""
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no size; 256MB is one.", context, parameter)
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
+
+
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
 def _names(kinds: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[str]]:

@@ -12,6 +12,7 @@ from tdvc.errors import Usage
 from tdvc.loader.rows import Rows
 from tdvc.loader.samples import Samples, Transform
 from tdvc.loader.state import State
+from tdvc.ops.create import open_repository
 from tdvc.ops.pins import open_pin, read_pin
 from tdvc.ops.querying import Matcher
 from tdvc.query import Query, parse
@@ -67,7 +68,7 @@ def _opened(source: Repository | Path | str, revision: str | None) -> tuple[Repo
         if revision is not None:
             raise Usage("bad-usage", "A pin says which revision it is; give none.")
         return open_pin(read_pin(place), place.absolute().parent)
-    repository = Repository.open(place, author="")
+    repository = open_repository(place, author="loader")
     return repository, _state(repository, revision)
 
 

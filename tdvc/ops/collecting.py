@@ -233,7 +233,7 @@ class _Collection:
             command="gc",
             author=repository.author,
             time=utc_now(),
-            earlier_undo=head if last.undoes is not None else last.earlier_undo,
+            earlier_undo=oplog.undo_before(repository.objects, head),
         )
         with repository.objects.writer() as writer:
             identity = ObjectId(writer.put(Kind.OPERATION, operation.encode()))

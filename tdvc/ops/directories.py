@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from tdvc.errors import Usage
 from tdvc.ids import ObjectId
+from tdvc.ops.keepingup import rule_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.view import View
+
+if TYPE_CHECKING:
+    from tdvc.ops.following import RefreshResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,7 @@ class DirectoryInfo:
         complete: how many of the files are declared complete.
         commit: its last commit in hexadecimal, None before the first.
         staged: whether the staged state differs from the last commit.
+        rule: what a dynamic directory follows, as options of `directory create`; empty for an ordinary one.
     """
 
     name: str
@@ -32,6 +40,7 @@ class DirectoryInfo:
     complete: int
     commit: str | None
     staged: bool
+    rule: str = ""
 
 
 def list_directories(repository: Repository) -> list[DirectoryInfo]:
@@ -55,19 +64,86 @@ def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
         complete=counts.complete,
         commit=commit.hex() if commit else None,
         staged=staged,
+        rule=rule_of(repository, name).text if view.directories[name].rule is not None else "",
     )
 
 
-def create_directory(repository: Repository, name: str) -> ObjectId | None:
-    """Create an empty directory.
+def create_directory(
+    repository: Repository,
+    name: str,
+    *,
+    where: str | None = None,
+    source: str | None = None,
+    order: str = "",
+    limit: int | None = None,
+) -> ObjectId | None:
+    """Create an empty directory, or with `where` one that holds what a query means, now and later.
+
+    Args:
+        repository: the repository.
+        name: of the directory.
+        where: the query (`docs/query.md`); files that come to fit it come in, others leave.
+        source: the directory whose files are asked; the current one for None.
+        order: by what files are ranked for `limit`, such as `captured_at desc`; by path where it is empty.
+        limit: how many of the first ones are taken; all for None.
 
     Raises:
-        Usage: bad-name.
+        Usage: bad-name, bad-query, bad-usage.
+        NotFound: directory-not-found.
         Refused: directory-exists, snapshot-exists.
     """
-    with repository.transaction(f"directory create {name}") as edit:
+    if where is None:
+        if source is not None or order or limit is not None:
+            raise Usage("bad-usage", "Where files come from, their order and a limit make sense with a query only.")
+        with repository.transaction(f"directory create {name}") as edit:
+            edit.create_directory(name)
+        return edit.operation
+    following = importlib.import_module("tdvc.ops.following")  # numpy, which other directories do without
+    rule = following.checked_rule(repository.directory(source).name, where, order, limit)
+    with repository.transaction(f"directory create {name} {rule.text}") as edit:
         edit.create_directory(name)
+        following.follow(repository, edit, name, rule)
     return edit.operation
+
+
+def drop_rule(repository: Repository, name: str) -> ObjectId | None:
+    """Make an ordinary directory of a dynamic one; it keeps what it holds.
+
+    Raises:
+        NotFound: directory-not-found, rule-not-found.
+    """
+    rule_of(repository, name)
+    with repository.transaction(f"directory rule {name} --drop") as edit:
+        edit.set_rule(name, None)
+    return edit.operation
+
+
+def change_rule(
+    repository: Repository,
+    name: str,
+    *,
+    where: str | None = None,
+    source: str | None = None,
+    order: str | None = None,
+    limit: int | None = None,
+) -> RefreshResult:
+    """Give a dynamic directory another rule; what is None stays as it was. An empty order and a limit of 0 end one.
+
+    Raises:
+        Usage: bad-query, bad-usage.
+        NotFound: directory-not-found, rule-not-found.
+        Refused: rule-circular.
+    """
+    rule = rule_of(repository, name)
+    following = importlib.import_module("tdvc.ops.following")
+    changed = following.checked_rule(
+        repository.directory(source).name if source is not None else rule.source,
+        rule.where if where is None else where,
+        rule.order if order is None else order,
+        rule.limit if limit is None else limit or None,
+    )
+    result: RefreshResult = following.follow_other(repository, name, changed)
+    return result
 
 
 def remove_directory(repository: Repository, name: str, *, dry_run: bool = False) -> DirectoryInfo:

@@ -22,6 +22,7 @@ from tdvc.repo.commit import read_commit, read_snapshot
 from tdvc.repo.directory import read_schema
 from tdvc.repo.entry import FILES, PATHS
 from tdvc.repo.merge import read_merge
+from tdvc.repo.rule import read_rule
 from tdvc.repo.view import View, read_operation, read_view
 
 _GONE = ("object-missing", "only-in-trash")
@@ -100,6 +101,8 @@ class HistoryCheck:
             self._files.schema = schema
             self._pages.table(ref.root, name)
             self._paths.table(ref.paths, name)
+            if ref.rule is not None and self._once(Kind.RULE, ref.rule):
+                self._whole(Kind.RULE, ref.rule, name, read_rule)
         for name, ref in view.directories.items():
             if ref.merge is not None:
                 self._merge(ref.merge, name)

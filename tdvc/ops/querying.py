@@ -90,6 +90,7 @@ class Matcher:
         directory: the state.
         query: what is asked.
         now: seconds since 1970; the moment of the call for None.
+        beside: properties of files that are wanted of those that fit, for `pages_with`.
         progress: told how many pages are done.
 
     Raises:
@@ -104,22 +105,29 @@ class Matcher:
         query: Query,
         *,
         now: float | None = None,
+        beside: Sequence[Property] = (),
         progress: Progress = silent,
     ) -> None:
         self._directory = directory
+        self._beside = beside
         self._columns = ColumnStore(repository).of(directory)
         self._evaluator = Evaluator(query, directory.schema, time.time() if now is None else now)
-        self._facts = _Facts(repository, directory, query)
+        self._facts = _Facts(repository, directory, query, beside)
         self._progress = progress
 
     def pages(self) -> Iterator[tuple[ObjectId, Ints]]:
         """Every leaf page in path order, and the positions of the files in it that fit."""
+        return ((identity, positions) for identity, positions, _ in self.pages_with())
+
+    def pages_with(self) -> Iterator[tuple[ObjectId, Ints, list[Column]]]:
+        """As `pages`, with what the files of the page have of each property in `beside`."""
         table = self._directory.table
         if self._facts.wants_pictures:
             self._facts.learn((row for page in table.leaves() for row in page.rows()), self._progress)
         for identity, columns in zip(table.leaf_ids(), self._columns.pages(self._progress), strict=True):
-            fits = self._fitting(columns, partial(_rows, table, identity))
-            yield identity, np.flatnonzero(fits)
+            page = self._page(columns, partial(_rows, table, identity))
+            fits = self._evaluator.files(page)
+            yield identity, np.flatnonzero(fits), [page.column(subject) for subject in self._beside]
 
     def rows(self, rows: Sequence[Row]) -> Truths:
         """Which of some rows fit."""
@@ -128,14 +136,15 @@ class Matcher:
         found = [np.zeros(0, bool)]
         for number, columns in enumerate(self._columns.of_rows(rows)):
             first = number * ROWS_TOGETHER
-            found.append(self._fitting(columns, partial(rows.__getitem__, slice(first, first + ROWS_TOGETHER))))
+            page = self._page(columns, partial(rows.__getitem__, slice(first, first + ROWS_TOGETHER)))
+            found.append(self._evaluator.files(page))
         return np.concatenate(found)
 
-    def _fitting(self, columns: ColumnPage, rows: Callable[[], Sequence[Row]]) -> Truths:
+    def _page(self, columns: ColumnPage, rows: Callable[[], Sequence[Row]]) -> _Page:
         if self._facts.wants_instances and columns.files.column("damaged").true_count:
             position = int(np.flatnonzero(numbers(columns.files.column("damaged")))[0])
             self._directory.instances(entry_of(rows()[position]))  # raises what is wrong with it
-        return self._evaluator.files(_Page(columns, rows, self._facts))
+        return _Page(columns, rows, self._facts)
 
 
 def _rows(table: Table, identity: ObjectId) -> Sequence[Row]:
@@ -145,11 +154,14 @@ def _rows(table: Table, identity: ObjectId) -> Sequence[Row]:
 class _Facts:
     """What a query needs to know beside the columns, each found when it is first asked for."""
 
-    def __init__(self, repository: Repository, directory: Directory, query: Query) -> None:
+    def __init__(
+        self, repository: Repository, directory: Directory, query: Query, beside: Sequence[Property] = ()
+    ) -> None:
         self._repository = repository
         self._directory = directory
         self.schema = directory.schema
-        self.wants_pictures = query.asks_for(*_OF_PICTURES)
+        ranked_by_pictures = any(subject.name in _OF_PICTURES for subject in beside)
+        self.wants_pictures = ranked_by_pictures or query.asks_for(*_OF_PICTURES)
         self.wants_instances = any(subject.of_instances for subject in subjects(query.condition))
         self.pictures = Pictures(repository) if self.wants_pictures else None
         self.parsed: dict[str, Any] = {}

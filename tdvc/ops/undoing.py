@@ -95,6 +95,9 @@ def undo(repository: Repository, what: str | None = None) -> UndoResult:
             steps.undo()
     else:
         target = find_operation(repository, what)
+        if read_operation(repository.objects, target).follows:
+            message = f"Operation {what} only brought a directory up to date with what it follows."
+            raise Refused("nothing-to-undo", message, hint="Name the operation before it.", operation=what)
         while steps.undo() != target:
             pass
     return steps.publish()
@@ -115,10 +118,10 @@ class _Steps:
         objects = self._repository.objects
         undone = self._last.shows or self._last_id
         operation = read_operation(objects, undone)
-        while (
-            operation.parent is not None
-            and (before := read_operation(objects, operation.parent)).view == operation.view
-        ):
+        while operation.parent is not None:
+            before = read_operation(objects, operation.parent)
+            if before.view != operation.view and not operation.follows:
+                break
             undone = before.shows or operation.parent  # such as a garbage collection: there is nothing to take back
             operation = read_operation(objects, undone)
         if operation.parent is None:

@@ -22,6 +22,7 @@ from tdvc.query.tree import (
     Moment,
     Not,
     Or,
+    Order,
     Property,
     Some,
     Value,
@@ -76,6 +77,15 @@ def parse(text: str) -> Query:
     return Query(text, about_files(_Parser(text).whole()))
 
 
+def parse_order(text: str) -> tuple[Order, ...]:
+    """Understand what files are ranked by, such as `captured_at desc, path`; nothing for an empty text.
+
+    Raises:
+        Usage: bad-query; its fields `query` and `position` say at which character.
+    """
+    return _Parser(text).orders() if text.strip() else ()
+
+
 class _Parser:
     """One query on its way; `_inside` is the function whose instances are asked, or empty."""
 
@@ -116,6 +126,23 @@ class _Parser:
         if self._peek().kind != "end":
             raise self._bad(self._peek(), "Here 'and', 'or' or the end should stand.")
         return condition
+
+    def orders(self) -> tuple[Order, ...]:
+        """All of it, as what files are ranked by."""
+        found = [self._order()]
+        while self._accept(","):
+            found.append(self._order())
+        if self._peek().kind != "end":
+            raise self._bad(self._peek(), "Here 'asc', 'desc', a comma or the end should stand.")
+        return tuple(found)
+
+    def _order(self) -> Order:
+        at = self._peek()
+        subject = self._property()
+        if subject.of_instances:
+            raise self._bad(at, f"Files are ranked by what they have themselves, and {at.text} is of instances.")
+        direction = self._accept("asc", "desc")
+        return Order(subject, descending=direction is not None and direction.keyword == "desc")
 
     def _condition(self) -> Condition:
         items = [self._conjunction()]

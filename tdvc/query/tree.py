@@ -48,6 +48,14 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What files are ranked by: a property of theirs, and whether the most comes first."""
+
+    subject: Property
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A comparison.
 

@@ -47,10 +47,12 @@ class Applying:
         for name, source in self._notes.clones.items():
             if source not in view.directories:
                 raise NotFound("directory-not-found", f"There is no directory named {source!r}.", name=source)
-            directories[name] = replace(view.directories[source], commit=None, merge=None)
+            directories[name] = replace(view.directories[source], commit=None, merge=None, rule=None)
         changes = self._row_changes(view, directories)
         for name, (rows, paths) in changes.items():
             ref = directories[name]
+            if ref.rule is not None and name not in self._notes.rules:
+                _refuse_other_members(name, files_of(self._writer, ref), rows)
             _refuse_folder_clashes(name, files_of(self._writer, ref), rows)
             directories[name] = replace(
                 ref,
@@ -81,7 +83,9 @@ class Applying:
         return self.learned(schema) if not changed or None in map(own.get, changed) else schema
 
     def _settle(self, directories: dict[str, DirectoryRef], schema: ObjectId) -> None:
-        """Note in the refs which merges are under way, and the commits."""
+        """Note in the refs what they follow, which merges are under way, and the commits."""
+        for name, rule in self._notes.rules.items():
+            directories[name] = replace(directories[name], rule=rule)
         for name, merge in self._notes.merges.items():
             directories[name] = replace(directories[name], merge=merge)
         for name, commit in self._notes.commits.items():
@@ -150,6 +154,21 @@ class Applying:
         if schema.locked and (unknown := [key for key in learned.labels if key not in schema.labels]):
             raise _locked_out(unknown)
         return self._writer.put(Kind.SCHEMA, learned.encode())
+
+
+def _refuse_other_members(name: str, table: Table, rows: Mapping[bytes, Row | None]) -> None:
+    """A rule says which files a dynamic directory holds; only what they are may change."""
+    held = table.get_many(rows)
+    for path, row in rows.items():
+        before = held.get(path)
+        if (row and row[1]) != (before and before[1]):
+            raise Refused(
+                "directory-follows",
+                f"{name} follows a rule, which says what files it holds; {path.decode()!r} can't be changed there.",
+                hint=f"Change the directory it follows, or make it an ordinary one: tdvc directory rule {name} --drop",
+                path=path.decode(),
+                directory=name,
+            )
 
 
 def _refuse_folder_clashes(name: str, table: Table, rows: Mapping[bytes, Row | None]) -> None:

@@ -51,10 +51,18 @@ def _of_refs(notes: Notes, before: View, now: View) -> Iterator[str]:
         same = today is not None and (then.commit, then.merge) == (today.commit, today.merge)
         if not same or (name in notes.closing and (today is None or then.root != today.root)):
             yield name
+    yield from (name for name in notes.rules if _followed_otherwise(notes, name, before, now))
     yield from (name for name in notes.held if before.directories[name] != now.directories.get(name))
     yield from (name for name in notes.members if name not in notes.created and name not in now.directories)
     yield from _of_schemas(notes, before, now)
     yield from _of_names(notes, now)
+
+
+def _followed_otherwise(notes: Notes, name: str, before: View, now: View) -> bool:
+    if name in notes.created:
+        return False
+    then, today = before.directories[name], now.directories.get(name)
+    return today is None or (then.root, then.rule) != (today.root, today.rule)
 
 
 def _of_schemas(notes: Notes, before: View, now: View) -> Iterator[str]:

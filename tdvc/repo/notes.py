@@ -29,6 +29,7 @@ class Notes:
         closing: commits of what these notes make of a directory; root and schema are filled in then.
         merges: merges that are under way from now on, None where one has ended.
         schemas: new schemas, for None the repository's; None for a directory that follows it again.
+        rules: what directories follow from now on, None for nothing any more.
         held: directories that must not have changed.
         snapshots: new snapshots by name.
         current: the directory that commands use when none is named, where it is another one.
@@ -46,6 +47,7 @@ class Notes:
     closing: dict[str, Commit] = field(default_factory=dict)
     merges: dict[str, ObjectId | None] = field(default_factory=dict)
     schemas: dict[str | None, ObjectId | None] = field(default_factory=dict)
+    rules: dict[str, ObjectId | None] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     snapshots: dict[str, ObjectId] = field(default_factory=dict)
     current: str | None = None

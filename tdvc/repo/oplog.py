@@ -78,6 +78,12 @@ def history(objects: ObjectStore, start: ObjectId) -> Iterator[tuple[ObjectId, O
         identity = operation.parent
 
 
+def undo_before(objects: ObjectStore, identity: ObjectId) -> ObjectId | None:
+    """The undo that redo comes to from an operation: itself, or the one it remembers."""
+    operation = read_operation(objects, identity)
+    return identity if operation.undoes is not None else operation.earlier_undo
+
+
 def view_before(storage: Storage, objects: ObjectStore, operation: Operation) -> View:
     """The view of an older operation, which a garbage collection may have taken.
 

@@ -46,6 +46,8 @@ class Reach:
             yield from self.of_table(PATHS, ref.paths)
             if ref.schema is not None:
                 yield Kind.SCHEMA, [ref.schema]
+            if ref.rule is not None:
+                yield Kind.RULE, [ref.rule]
         for ref in view.directories.values():
             if ref.merge is not None:
                 yield Kind.MERGE, [ref.merge]

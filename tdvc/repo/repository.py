@@ -12,7 +12,7 @@ Nothing in it is an absolute path, so the folder can be moved and copied.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +26,7 @@ from tdvc.repo.commit import utc_now
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import FILES, PATHS
 from tdvc.repo.revision import resolve
+from tdvc.repo.rule import circular
 from tdvc.repo.transaction import Transaction
 from tdvc.repo.view import DirectoryRef, Operation, View, read_operation, read_view
 from tdvc.storage.base import Storage
@@ -44,6 +45,8 @@ class Repository:
         objects: its objects.
         author: who commits and operations are by.
         path: the folder that holds `.tdvc`, None for a repository in memory.
+        keep_up: brings a dynamic directory up to date, by name, whenever its staged state is asked for; None for
+            never, so that it is shown as it last was.
     """
 
     def __init__(self, storage: Storage, *, author: str, path: Path | None = None) -> None:
@@ -54,6 +57,8 @@ class Repository:
         self._views: dict[ObjectId, View] = {}
         self._stays = False
         self._moment: ObjectId | None = None
+        self.keep_up: Callable[[Repository, str], None] | None = None
+        self._keeping_up: set[str] = set()
 
     @classmethod
     def init(cls, path: Path, *, author: str, directory: str = "Main", durable: bool = True) -> Repository:
@@ -175,6 +180,7 @@ class Repository:
 
     def __getitem__(self, revision: str) -> Directory:
         """The state that a revision means. Raises NotFound, Usage."""
+        self._keep_up(revision)
         return resolve(self.objects, self.view, revision)
 
     def directory(self, name: str | None) -> Directory:
@@ -188,16 +194,33 @@ class Repository:
                 hint=f"Known: {', '.join(sorted(view.directories))}. tdvc directory create {name}",
                 name=name,
             )
-        return resolve(self.objects, view, name)
+        return self[name]
+
+    def _keep_up(self, name: str) -> None:
+        ref = self.view.directories.get(name)
+        if ref is None or ref.rule is None or self.keep_up is None:
+            return
+        if name in self._keeping_up:
+            raise circular(name)
+        self._keeping_up.add(name)
+        try:
+            self.keep_up(self, name)
+        finally:
+            self._keeping_up.discard(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.view.directories))
 
     # changing
 
-    def transaction(self, why: str) -> Transaction:
-        """Begin to change something; `why` goes into the list of operations."""
-        return Transaction(self, why)
+    def transaction(self, why: str, *, follows: bool = False) -> Transaction:
+        """Begin to change something; `why` goes into the list of operations.
+
+        Args:
+            why: what was asked for, in one line.
+            follows: whether it only brings a dynamic directory up to date.
+        """
+        return Transaction(self, why, follows=follows)
 
 
 def _exists_already(path: Path | None) -> Refused:

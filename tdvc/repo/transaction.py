@@ -15,7 +15,7 @@ Two properties rest on how notes are applied (`repo.applying`), which every chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +36,7 @@ from tdvc.repo.directory import File, read_instances
 from tdvc.repo.entry import FileState
 from tdvc.repo.living import living, living_states
 from tdvc.repo.notes import Notes
+from tdvc.repo.rule import Rule, is_current, read_rule
 from tdvc.repo.tidying import tidy
 from tdvc.repo.view import DirectoryRef, Operation, View
 
@@ -58,15 +59,21 @@ class Transaction:
 
     As a context manager it publishes at the end of the block, or discards everything when the block raises.
 
+    Args:
+        repository: the repository.
+        command: what was asked for, in one line.
+        follows: whether it only brings a dynamic directory up to date.
+
     Attributes:
         view: the view the notes are made against.
         operation: the operation that was published; None before, and where nothing changed.
         writer: where blobs and instance sets of this transaction go.
     """
 
-    def __init__(self, repository: Repository, command: str) -> None:
+    def __init__(self, repository: Repository, command: str, *, follows: bool = False) -> None:
         self._repository = repository
         self._command = command
+        self._follows = follows
         self._base = repository.moment()
         self.view = repository.view_of(self._base)
         self.writer = repository.objects.writer()
@@ -213,6 +220,14 @@ class Transaction:
     def remove_directory(self, name: str) -> None:
         """The directory goes; its commits stay in the operations that showed it."""
         self._notes.removed[name] = self._ref(name)
+        if followers := sorted(follower for follower, _ in self._followers(name)):
+            raise Refused(
+                "directory-follows",
+                f"{', '.join(followers)} follows {name!r}.",
+                hint=f"tdvc directory rule {followers[0]} --drop makes an ordinary directory of it.",
+                name=name,
+                followers=followers,
+            )
         if self.view.current == name:
             others = sorted(set(self.view.directories) - set(self._notes.removed))
             if not others:
@@ -226,6 +241,25 @@ class Transaction:
         self.create_directory(new)
         self._notes.removed[old] = self._notes.created[new] = ref
         self._notes.current = new if self.view.current == old else current
+        for follower, rule in self._followers(old):
+            self.set_rule(new if follower == old else follower, replace(rule, source=new))
+
+    def _followers(self, name: str) -> Iterator[tuple[str, Rule]]:
+        """The directories whose rule asks a directory for its files."""
+        for follower, ref in self.view.directories.items():
+            if ref.rule is not None and follower not in self._notes.removed.keys() - {name}:
+                rule = read_rule(self.writer, ref.rule)
+                if rule.source == name:
+                    yield follower, rule
+
+    def set_rule(self, name: str, rule: Rule | None) -> None:
+        """What a directory follows from now on; None where people say again what it holds.
+
+        The files that the rule means are noted as any others; only with a new rule may they change.
+        """
+        if name not in self._notes.created:
+            self._ref(name)
+        self._notes.rules[name] = None if rule is None else self.writer.put(Kind.RULE, rule.encode())
 
     def switch(self, name: str) -> None:
         """The directory that commands use when none is named."""
@@ -252,6 +286,13 @@ class Transaction:
         """A directory with a schema of its own goes by the repository's again."""
         self._notes.schemas[directory] = None
 
+    def follow_schema_of(self, directory: str, source: str) -> None:
+        """A directory goes by the schema that another one goes by."""
+        own = self._ref(source).schema
+        ref = self.view.directories.get(directory)
+        if own != (ref and ref.schema):
+            self._notes.schemas[directory] = own
+
     def hold(self, names: Iterable[str]) -> None:
         """These notes follow from everything that directories hold: none of them may change before publishing."""
         self._notes.held.update(names)
@@ -265,10 +306,18 @@ class Transaction:
             merged: commits that were merged in; they become further parents.
         """
         ref = self._ref(name)
+        self._refuse_outdated(name, ref)
         commit = self._commit_of(name, message, merged)
         commit = replace(commit, root=ref.root, schema=self.view.schema_of(name))
         self._notes.commits[name] = self.writer.put(Kind.COMMIT, commit.encode())
         return self._notes.commits[name]
+
+    def _refuse_outdated(self, name: str, ref: DirectoryRef) -> None:
+        """Raise Conflict where a dynamic directory fell behind after it was brought up to date."""
+        rule = read_rule(self.writer, ref.rule) if ref.rule is not None else None
+        if rule is not None and not is_current(self._repository.objects, self.view, rule.seen, rule.source):
+            message = f"What {name} follows was changed meanwhile. Nothing was changed by this command."
+            raise Conflict("changed-meanwhile", message, hint="Run the command again.", directory=name)
 
     def commit_result(self, name: str, message: str, merged: Sequence[ObjectId] = ()) -> None:
         """A commit of the state that these notes give the directory; see `commit`."""
@@ -373,6 +422,8 @@ class Transaction:
             command=self._command,
             author=self._repository.author,
             time=utc_now(),
+            earlier_undo=oplog.undo_before(self._repository.objects, parent) if self._follows else None,
+            follows=self._follows,
         )
         return oplog.write(self.writer, view, operation)
 

@@ -25,6 +25,7 @@ class DirectoryRef:
         commit: its last commit, None before the first.
         schema: a schema of its own; None where it follows the repository's.
         merge: the merge under way, whose conflicts may not all be resolved; None for none.
+        rule: what a dynamic directory follows; None where people say what it holds.
     """
 
     root: ObjectId
@@ -32,6 +33,7 @@ class DirectoryRef:
     commit: ObjectId | None = None
     schema: ObjectId | None = None
     merge: ObjectId | None = None
+    rule: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Operation:
         shows: for undo and redo, the operation whose view this one restored; None otherwise.
         undoes: for undo, the operation that was undone; None otherwise.
         earlier_undo: the undo that redo comes to after this one; None where there is none.
+        follows: whether it only brought a dynamic directory up to date with what came before; undo passes over it.
     """
 
     view: ObjectId
@@ -92,6 +95,7 @@ class Operation:
     shows: ObjectId | None = None
     undoes: ObjectId | None = None
     earlier_undo: ObjectId | None = None
+    follows: bool = False
 
     def encode(self) -> bytes:
         """The canonical bytes."""
@@ -105,16 +109,18 @@ class Operation:
             identity = getattr(self, name)
             if identity is not None:
                 fields[name] = identity.hex()
+        if self.follows:
+            fields["follows"] = True
         return canonical_json(fields)
 
 
 def _ref_fields(ref: DirectoryRef) -> dict[str, str]:
-    fields = {name: getattr(ref, name) for name in ("commit", "merge", "paths", "root", "schema")}
+    fields = {name: getattr(ref, name) for name in ("commit", "merge", "paths", "root", "rule", "schema")}
     return {name: identity.hex() for name, identity in fields.items() if identity is not None}
 
 
 def _ref_from(fields: Mapping[str, str]) -> DirectoryRef:
-    optional = {name: id_from(fields[name]) for name in ("commit", "schema", "merge") if name in fields}
+    optional = {name: id_from(fields[name]) for name in ("commit", "schema", "merge", "rule") if name in fields}
     return DirectoryRef(id_from(fields["root"]), id_from(fields["paths"]), **optional)
 
 
@@ -149,6 +155,7 @@ def read_operation(objects: ReadableObjects, identity: ObjectId) -> Operation:
             shows=links.get("shows"),
             undoes=links.get("undoes"),
             earlier_undo=links.get("earlier_undo"),
+            follows=fields.get("follows", False) is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise malformed(Kind.OPERATION, identity) from error

@@ -26,6 +26,8 @@ from tdvc.ops.annotate import annotate
 from tdvc.ops.checkout import checkout
 from tdvc.ops.collecting import collect
 from tdvc.ops.committing import commit
+from tdvc.ops.directories import create_directory
+from tdvc.ops.following import refresh
 from tdvc.ops.importing import import_
 from tdvc.ops.merging import merge
 from tdvc.ops.snapshots import snapshot
@@ -105,7 +107,9 @@ def commands(folder: Path) -> dict[str, Command]:
         "commit edit": lambda place: commit(opened(place), "relabelled", "Main"),
         "merge": lambda place: merge(opened(place), "Dogs@", "Main"),
         "undo": lambda place: undo(opened(place)),
+        "follow": lambda place: create_directory(opened(place), "Cows", where="label = 'cow'", source="Main"),
         "remove": lambda place: remove(opened(place), ["Main:set", "Main:large.bin"]),
+        "refresh": lambda place: refresh(opened(place), "Cows"),
         "gc": partial(collect_all, now=False),
         "replace": lambda place: add(opened(place), [folder / "more"]),
         "gc now": partial(collect_all, now=True),

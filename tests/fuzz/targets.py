@@ -38,6 +38,7 @@ from tdvc.repo.directory import read_schema, read_set
 from tdvc.repo.entry import FILES, entry_of, origin_of, properties_of
 from tdvc.repo.merge import read_merge
 from tdvc.repo.repository import Repository
+from tdvc.repo.rule import Rule, Seen, read_rule
 from tdvc.repo.view import read_operation, read_view
 from tdvc.storage.base import MemoryStorage
 from tdvc.tables.tree import Table
@@ -133,6 +134,11 @@ def _merge_seed() -> Sequence[bytes]:
     return [json.dumps(merge).encode()]
 
 
+def _rule_seed() -> Sequence[bytes]:
+    seen = Seen(ObjectId(b"1" * 32), ObjectId(b"2" * 32), {"Test": ObjectId(b"3" * 32)}, "2026-11-01T12:30:00.000000Z")
+    return [Rule("Main", "label = 'dog'", "size desc", 9, seen).encode()]
+
+
 def _snapshot_seed() -> Sequence[bytes]:
     return [json.dumps({"author": "a", "commit": "0" * 64, "message": "", "name": "v1", "time": "2026"}).encode()]
 
@@ -215,6 +221,7 @@ TARGETS: dict[str, Target] = {
     "operation": Target(_object(Kind.OPERATION, read_operation), lambda: _stored(Kind.OPERATION)),
     "view": Target(_object(Kind.VIEW, read_view), lambda: [_filled().view.encode()]),
     "merge": Target(_object(Kind.MERGE, read_merge), _merge_seed),
+    "rule": Target(_object(Kind.RULE, read_rule), _rule_seed),
     "schema": Target(_object(Kind.SCHEMA, _read_schema), lambda: [*_stored(Kind.SCHEMA), json.dumps(SCHEMA).encode()]),
     "instances": Target(_object(Kind.INSTANCES, read_set), lambda: _stored(Kind.INSTANCES)),
     "pack": Target(_take_pack, _packs),

@@ -1,0 +1,58 @@
+"""Whether a dynamic directory is up to date, which is asked far more often than it is not.
+
+This is what a repository calls before it shows one (`Repository.keep_up`); what finds the files anew is loaded when it
+is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from tdvc.errors import NotFound, StorageFailure
+from tdvc.names import printable
+from tdvc.repo.repository import Repository
+from tdvc.repo.rule import Rule, is_current, read_rule
+
+
+def keep_up(repository: Repository, name: str) -> None:
+    """Bring a dynamic directory up to date where it is not.
+
+    Raises:
+        NotFound: the directory it follows, or a name in its query, is gone.
+        StorageFailure: nothing can be written.
+    """
+    rule = rule_of(repository, name)
+    others_of(repository, rule)
+    if is_current(repository.objects, repository.view, rule.seen, rule.source):
+        return
+    try:
+        importlib.import_module("tdvc.ops.following").refresh(repository, name)
+    except StorageFailure as error:
+        raise StorageFailure(
+            error.code,
+            f"{printable(name)} is behind what it follows and can't be brought up to date: {error.message}",
+            hint=f"Its last commit, {printable(name)}@, can be read without.",
+            **error.fields,
+        ) from error
+
+
+def rule_of(repository: Repository, name: str) -> Rule:
+    """What a directory follows.
+
+    Raises:
+        NotFound: directory-not-found, rule-not-found.
+    """
+    ref = repository.view.directories.get(name)
+    if ref is None:
+        raise NotFound("directory-not-found", f"There is no directory named {name!r}.", name=name)
+    if ref.rule is None:
+        raise NotFound("rule-not-found", f"{name} follows no rule.", hint="tdvc directory create --help", name=name)
+    return read_rule(repository.objects, ref.rule)
+
+
+def others_of(repository: Repository, rule: Rule) -> None:
+    """Bring what a rule depends on up to date, where that is dynamic itself."""
+    for name in (rule.source, *(rule.seen.others if rule.seen else ())):
+        ref = repository.view.directories.get(name)
+        if ref is not None and ref.rule is not None:
+            repository.directory(name)
