@@ -76,6 +76,7 @@ def _collect_lines(result: CollectResult, dry_run: bool) -> Iterator[str]:
             ("Needed", *output.counted(result.needed_objects, "object"), ""),
             ("To the trash", *output.counted(result.removed_objects, "object"), size(result.removed_bytes)),
             ("Out of the trash", *output.counted(result.emptied_files, "file"), size(result.emptied_bytes)),
+            ("Out of the cache", *output.counted(result.cache_files, "file"), size(result.cache_bytes)),
             ("Rewritten", *output.counted(result.rewritten_packs, "pack"), f"of {result.packs_before:,}"),
         ],
         counts=(1,),
@@ -87,7 +88,7 @@ def _collect_lines(result: CollectResult, dry_run: bool) -> Iterator[str]:
         yield f"The trash holds {size(result.trash_bytes)}; tdvc gc --restore brings it back."
     if dry_run:
         yield "Nothing was changed (dry run)."
-    elif result.operation is None:
+    elif result.operation is None and not result.cache_files:
         yield "Nothing to do."
 
 

@@ -25,6 +25,7 @@ from tdvc.ids import ObjectId
 
 FORMAT = 2
 FOLDER = f"cache/columns-{FORMAT}"
+OLD_FOLDERS = tuple(f"cache/columns-{older}" for older in range(1, FORMAT))
 
 _HEAD = struct.Struct("<8sQQQ")
 _MAGIC = b"TDVCCOLS"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tdvc.columns.arrays import column, numbers
 from tdvc.columns.build import build
-from tdvc.columns.layout import FOLDER, ColumnPage, arrow, decode, encode
+from tdvc.columns.layout import FOLDER, OLD_FOLDERS, ColumnPage, arrow, decode, encode
 from tdvc.errors import StorageFailure
 from tdvc.ids import ObjectId
 from tdvc.repo.directory import Directory
@@ -70,6 +70,18 @@ class ColumnStore:
         names = sorted(self.cached())
         whole = {name for name in names if _PAGE_ID(name) and self.read(ObjectId(bytes.fromhex(name))) is not None}
         return [f"{FOLDER}/{name}" for name in names if name not in whole]
+
+    def unneeded(self, needed: Callable[[list[bytes]], Sequence[bool]]) -> list[str]:
+        """The files of the cache whose page nothing needs, and those of older formats.
+
+        Args:
+            needed: which of some ids of pages something needs.
+        """
+        names = sorted(self.cached())
+        pages = [name for name in names if _PAGE_ID(name)]
+        wanted = dict(zip(pages, needed([bytes.fromhex(name) for name in pages]), strict=True))
+        outdated = [f"{folder}/{name}" for folder in OLD_FOLDERS for name in self._storage.names(folder)]
+        return outdated + [f"{FOLDER}/{name}" for name in names if not wanted.get(name, False)]
 
     def keep(self, page: ObjectId, columns: ColumnPage, content: bytes | None = None) -> None:
         """Cache the columns of a page, unless a damaged set is in them."""

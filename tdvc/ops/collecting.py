@@ -15,8 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
+from tdvc.columns.store import ColumnStore
 from tdvc.ids import Kind, ObjectId
-from tdvc.objects.idset import IdSet
+from tdvc.objects.idset import DTYPE, IdSet
 from tdvc.objects.store import new_stamp
 from tdvc.objects.sweep import (
     SweepPlan,
@@ -59,6 +62,8 @@ class CollectResult:
         emptied_bytes: their room.
         trash_files: files that are in the trash now.
         trash_bytes: their room.
+        cache_files: columns of pages that nothing needs any more, which left the cache.
+        cache_bytes: their room.
         kept_operations: operations to which undo can go back.
         unreadable_packs: damaged packs, which were left alone: tdvc fsck.
         operation: None where there was nothing to do.
@@ -74,6 +79,8 @@ class CollectResult:
     emptied_bytes: int = 0
     trash_files: int = 0
     trash_bytes: int = 0
+    cache_files: int = 0
+    cache_bytes: int = 0
     kept_operations: int = 0
     unreadable_packs: list[str] = field(default_factory=list)
     operation: ObjectId | None = None
@@ -132,6 +139,7 @@ class _Collection:
         self._mark(self._all(head))
         plan = self._plan()
         self._describe(plan)
+        self._sweep_columns(dry_run)
         if dry_run or not (plan or self._pruned):
             result.packs_after = result.packs_before
             return result
@@ -205,6 +213,17 @@ class _Collection:
         result.emptied_files = len(plan.emptied)
         result.emptied_bytes = plan.trash_bytes
         result.unreadable_packs = plan.unreadable
+
+    def _sweep_columns(self, dry_run: bool) -> None:
+        """Take columns out of the cache that no page is there for; what turns out to be wanted is made again."""
+        storage, result = self._repository.storage, self._result
+        names = ColumnStore(self._repository).unneeded(
+            lambda pages: self._live.contains(np.array(pages, DTYPE)).tolist()
+        )
+        result.cache_files = len(names)
+        result.cache_bytes = sum(size_of(storage, name) for name in names)
+        if not dry_run:
+            storage.remove_all(names)
 
     def _published_since(self, head: ObjectId) -> IdSet:
         """What the operations after `head` need. Called with the lock held."""

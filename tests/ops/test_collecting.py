@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tdvc.columns.layout import FOLDER, OLD_FOLDERS
+from tdvc.columns.store import ColumnStore
 from tdvc.errors import Conflict, Corruption, Refused
 from tdvc.ids import Kind
 from tdvc.objects import store as store_module
@@ -284,3 +286,25 @@ def test_a_folder_of_a_repository_has_nothing_left_over(disk_repository: Reposit
     folder = Path(disk_repository.storage.root)
     assert list((folder / "tmp").iterdir()) == []
     assert len(list((folder / "heads").iterdir())) == 1
+
+
+def test_columns_that_nothing_needs_leave_the_cache(pets: Repository) -> None:
+    def cached() -> int:
+        return len(pets.storage.names(FOLDER))
+
+    def columns(revision: str) -> int:
+        return len(list(ColumnStore(pets).of(pets[revision]).pages()))
+
+    needed = columns("Main")
+    relabel(pets, "wolf", "dog")
+    needed += columns("Main")
+    undo(pets)
+    pets.storage.replace_cache(f"{OLD_FOLDERS[0]}/{'0' * 64}", b"of an older format")
+    pets.storage.replace_cache(f"{FOLDER}/stray", b"of nobody")
+    assert collect(pets, dry_run=True).cache_files == 2 and cached() == needed + 1
+    assert collect(pets).cache_files == 2, "undo can still come back to all else"
+    assert cached() == needed
+    result = collect(pets, keep_operations=NO_GRACE, now=True)
+    assert (result.cache_files, cached()) == (1, needed - 1) and result.cache_bytes > 100
+    assert collect(pets, keep_operations=NO_GRACE, now=True).cache_files == 0
+    assert columns("Main") == 1
