@@ -101,9 +101,10 @@ def _blame_lines(found: BlamedInstance) -> Iterator[str]:
     instance = found.instance
     source = f", {printable(instance.source)}" if instance.source else ""
     yield f"{instance.instance_id[:8]}  {printable(instance.label)}  {instance.type}{source}"
-    rows = [("added", *_who(found.added))]
-    rows += [(printable(part), *_who(where)) for part, where in found.parts.items()]
-    yield from (f"    {line}" for line in output.table(rows))
+    parts: dict[Authorship, list[str]] = {found.added: ["added"]}
+    for part, where in found.parts.items():
+        parts.setdefault(where, []).append(printable(part))
+    yield from (f"    {line}" for line in output.table((", ".join(said), *_who(by)) for by, said in parts.items()))
 
 
 def _who(where: Authorship) -> tuple[str, str, str, str]:

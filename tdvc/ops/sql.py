@@ -28,7 +28,8 @@ import numpy as np
 from tdvc.columns.arrays import column
 from tdvc.columns.layout import arrow
 from tdvc.columns.store import ColumnStore
-from tdvc.errors import FormatError, Refused, Usage
+from tdvc.errors import Refused, Usage
+from tdvc.ops.libraries import library
 from tdvc.repo.commit import ancestors
 from tdvc.repo.directory import Directory
 from tdvc.repo.repository import Repository
@@ -49,7 +50,6 @@ _VIEWS = {
     "commits": "*",
 }
 _PIECE_BYTES = 1 << 20
-_EXTRAS = {"duckdb": "sql", "polars": "polars", "pandas": "pandas"}
 
 
 class Tables(NamedTuple):
@@ -109,12 +109,12 @@ def sql(repository: Repository, query: str, revision: str | None = None) -> SqlR
         FormatError: library-missing.
     """
     connection = to_duckdb(repository, revision)
-    engine = _library("duckdb")
+    engine = library("duckdb")
     try:
-        found = connection.sql(query)
-        if found is None:
-            raise Usage("bad-sql", "The statement gives no rows; write a SELECT.")
-        table = found.to_arrow_table()
+        kinds = [statement.type for statement in connection.extract_statements(query)]
+        if kinds != [engine.StatementType.SELECT]:
+            raise Usage("bad-sql", "A query is one statement that gives rows: write a single SELECT.")
+        table = connection.sql(query).to_arrow_table()
     except engine.Error as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^")]
         raise Usage(
@@ -142,7 +142,7 @@ def to_duckdb(repository: Repository, revision: str | None = None) -> Any:
         NotFound: unknown-revision.
         FormatError: library-missing.
     """
-    connection = _library("duckdb").connect(":memory:", config=dict(_CLOSED))
+    connection = library("duckdb").connect(":memory:", config=dict(_CLOSED))
     for name, table in to_arrow(repository, revision)._asdict().items():
         connection.register(f"_{name}", table)
         connection.execute(f"create view {name} as select {_VIEWS[name]} from _{name}")  # noqa: S608 (our own words)
@@ -167,24 +167,14 @@ def to_arrow(repository: Repository, revision: str | None = None) -> Tables:
 
 def to_polars(repository: Repository, revision: str | None = None) -> Tables:
     """The same as Polars data frames. Raises NotFound, Corruption, FormatError (library-missing)."""
-    library = _library("polars")
-    return Tables(*(library.from_arrow(table) for table in to_arrow(repository, revision)))
+    engine = library("polars")
+    return Tables(*(engine.from_arrow(table) for table in to_arrow(repository, revision)))
 
 
 def to_pandas(repository: Repository, revision: str | None = None) -> Tables:
     """The same as pandas data frames. Raises NotFound, Corruption, FormatError (library-missing)."""
-    _library("pandas")
+    library("pandas")
     return Tables(*(table.to_pandas() for table in to_arrow(repository, revision)))
-
-
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        hint = f"Install it: pip install 'tdvc[{_EXTRAS[name]}]'."
-        raise FormatError(
-            "library-missing", f"This needs the library {name}, which is not installed.", hint=hint
-        ) from error
 
 
 def _labels(state: Directory) -> Any:

@@ -274,7 +274,8 @@ class _Parser:
         if name.kind != "word":
             raise self._bad(name, "The name of a property should stand here.")
         if name.text not in PROPERTIES:
-            raise self._bad(name, f"There is no property {name.text!r}.", _nearest(name.text, list(PROPERTIES)))
+            hint = _nearest(name.text, list(PROPERTIES), f"An attribute is attribute.{name.text}. ")
+            raise self._bad(name, f"There is no property {name.text!r}.", hint)
         meaning = PROPERTIES[name.text]
         path = []
         while self._peek().text == "." and name.text in NAMED and self._accept("."):
@@ -358,6 +359,6 @@ def _example(subject: Property) -> str:
     return f"{subject.name} > 1" if subject.kind == "number" else f"{subject.name} = '…'"
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _nearest(name: str, known: list[str], otherwise: str = "") -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    return f"Did you mean {near[0]!r}?" if near else f"{otherwise}Known: {', '.join(known)}."

@@ -95,6 +95,11 @@ def test_ids_are_the_ones_that_python_shows(pets: Repository) -> None:
         "reset enable_external_access",
         "select * from pets",
         "select error('no')",
+        "create table mine (a int)",
+        "insert into files select * from files",
+        "select 1; select 2",
+        "pragma version",
+        "",
     ],
 )
 def test_a_query_reaches_nothing_but_the_tables(pets: Repository, tmp_path: Path, query: str) -> None:
@@ -157,5 +162,5 @@ def test_a_library_that_is_missing_is_named(pets: Repository, monkeypatch: pytes
 
     monkeypatch.setattr(module.importlib, "import_module", fail)
     with fails(FormatError, "library-missing") as caught:
-        module._library("polars")
+        module.library("polars")
     assert "tdvc[polars]" in caught.value.hint

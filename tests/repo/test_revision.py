@@ -131,6 +131,13 @@ def test_what_a_revision_can_not_mean_is_said(
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("text", ["HEAD", "HEAD~1", "Main^", "Main^2", "v1^"])
+def test_who_writes_as_in_git_is_told_how_it_is_here(repository: Repository, commits: object, text: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        repository[text]
+    assert "Main@" in caught.value.hint and "Main~1" in caught.value.hint
+
+
 def test_fewer_than_seven_digits_are_no_commit(repository: Repository, commits: list[ObjectId]) -> None:
     with pytest.raises(NotFound):
         repository[commits[0].hex()[:6]]
