@@ -13,7 +13,9 @@ from tdvc.cli.command import (
     complete_revisions,
     directory_option,
     dry_run_option,
+    hooks_of,
     json_option,
+    no_verify_option,
     open_repository,
 )
 from tdvc.errors import Conflict
@@ -132,6 +134,7 @@ _picks = [
     click.argument("commit", shell_complete=complete_revisions),
     click.option("-m", "--message", metavar="TEXT", help="What the new commit says."),
     click.option("--no-commit", is_flag=True, help="Leave the result staged."),
+    no_verify_option,
     directory_option,
     dry_run_option,
     json_option,
@@ -148,7 +151,13 @@ def _picking(function: Callable[..., int]) -> Callable[..., int]:
 @command("tdvc revert 3f2a9c1d", "tdvc revert Pets@ --no-commit")
 @_picking
 def revert(
-    commit: str, message: str | None, no_commit: bool, directory: str | None, dry_run: bool, as_json: bool
+    commit: str,
+    message: str | None,
+    no_commit: bool,
+    no_verify: bool,
+    directory: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Take back what one commit did.
 
@@ -158,14 +167,21 @@ def revert(
     from tdvc.ops.picking import PickOptions
     from tdvc.ops.picking import revert as verb
 
-    result = verb(open_repository(), commit, directory, PickOptions(message, not no_commit, dry_run))
-    return _picked(result, dry_run, as_json)
+    repository = open_repository()
+    options = PickOptions(message, not no_commit, not no_verify, dry_run, hooks_of(repository))
+    return _picked(verb(repository, commit, directory, options), dry_run, as_json)
 
 
 @command("tdvc cherry-pick Alice@ -d Main", name="cherry-pick")
 @_picking
 def cherry_pick(
-    commit: str, message: str | None, no_commit: bool, directory: str | None, dry_run: bool, as_json: bool
+    commit: str,
+    message: str | None,
+    no_commit: bool,
+    no_verify: bool,
+    directory: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Do to a directory what one commit did to its own.
 
@@ -174,11 +190,15 @@ def cherry_pick(
     from tdvc.ops.picking import PickOptions
     from tdvc.ops.picking import cherry_pick as verb
 
-    result = verb(open_repository(), commit, directory, PickOptions(message, not no_commit, dry_run))
-    return _picked(result, dry_run, as_json)
+    repository = open_repository()
+    options = PickOptions(message, not no_commit, not no_verify, dry_run, hooks_of(repository))
+    return _picked(verb(repository, commit, directory, options), dry_run, as_json)
 
 
 def _picked(result: PickResult, dry_run: bool, as_json: bool) -> int:
+    from tdvc.cli.validate import warn_of
+
+    warn_of(result.checked)
     output.report(result, _pick_lines(result, dry_run), as_json)
     return Conflict.exit_code if result.conflicts else 0
 

@@ -14,9 +14,10 @@ import importlib
 from typing import TYPE_CHECKING, Literal
 
 from tdvc.errors import SchemaError
-from tdvc.repo.config import read_config
+from tdvc.repo.config import Validation, read_config
 from tdvc.repo.directory import Directory
 from tdvc.repo.repository import Repository
+from tdvc.repo.transaction import Transaction
 
 if TYPE_CHECKING:
     from tdvc.ops.validating import Finding, ValidateResult
@@ -45,7 +46,7 @@ def gate(
         FormatError: bad-config.
     """
     settings = read_config(repository.storage).validate
-    level = {"commit": settings.on_commit, "merge": settings.on_merge, "snapshot": settings.on_snapshot}[when]
+    level = _level(settings, when)
     if level == "off":
         return None
     validating = importlib.import_module("tdvc.ops.validating")
@@ -53,6 +54,23 @@ def gate(
     if level == "error" and result.errors:
         raise _failed(when, state, result)
     return result
+
+
+def gate_preview(repository: Repository, when: When, edit: Transaction, before: Directory) -> ValidateResult | None:
+    """Validate what a transaction makes of a directory; `before` is its last commit's state. Raises as `gate`."""
+    if _level(read_config(repository.storage).validate, when) == "off":
+        return None
+    return gate(repository, when, previewed(repository, edit, before), since=before)
+
+
+def previewed(repository: Repository, edit: Transaction, before: Directory) -> Directory:
+    """What a transaction makes of a directory, before it is published."""
+    ref = edit.preview(before.name)
+    return Directory(repository.objects, name=before.name, root=ref.root, schema_id=ref.schema or before.schema_id)
+
+
+def _level(settings: Validation, when: When) -> str:
+    return {"commit": settings.on_commit, "merge": settings.on_merge, "snapshot": settings.on_snapshot}[when]
 
 
 def _failed(when: When, state: Directory, result: ValidateResult) -> SchemaError:

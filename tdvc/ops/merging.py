@@ -19,11 +19,10 @@ from tdvc.ids import Kind, ObjectId
 from tdvc.names import printable
 from tdvc.ops.committing import check_message
 from tdvc.ops.diffing import last_commit_state
-from tdvc.ops.gate import gate
+from tdvc.ops.gate import gate_preview, previewed
 from tdvc.ops.hooks import Change
 from tdvc.ops.mergeplan import FileDisagreement, MergePlan
 from tdvc.repo.ancestry import History
-from tdvc.repo.config import read_config
 from tdvc.repo.directory import Directory, read_schema
 from tdvc.repo.entry import state_of
 from tdvc.repo.merge import Merge, MergeConflict, read_merge
@@ -214,27 +213,14 @@ def _require_common(plan: MergePlan, ours: Directory, theirs: Directory) -> None
         )
 
 
-def _checked(repository: Repository, edit: Transaction, ours: Directory) -> ValidateResult | None:
-    """Validate what the merge makes of the directory, where the repository is configured so. Raises SchemaError."""
-    if read_config(repository.storage).validate.on_merge == "off":
-        return None
-    return gate(repository, "merge", _merged(repository, edit, ours), since=ours)
-
-
-def _merged(repository: Repository, edit: Transaction, ours: Directory) -> Directory:
-    """What the merge makes of the directory."""
-    ref = edit.preview(ours.name)
-    return Directory(repository.objects, name=ours.name, root=ref.root, schema_id=ref.schema or ours.schema_id)
-
-
 def _verify(
     repository: Repository, edit: Transaction, ours: Directory, result: MergeResult, message: str, options: MergeOptions
 ) -> None:
     """Validate what the merge makes, and run the hook before it, where that is wanted."""
     if options.verify:
-        result.checked = _checked(repository, edit, ours)
+        result.checked = gate_preview(repository, "merge", edit, ours)
     if options.verify and options.hooks is not None:
-        options.hooks.before(_change(_merged(repository, edit, ours), ours, result, message))
+        options.hooks.before(_change(previewed(repository, edit, ours), ours, result, message))
 
 
 def _change(after: Directory, ours: Directory, result: MergeResult, message: str) -> Change:

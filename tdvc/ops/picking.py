@@ -9,11 +9,14 @@ no parent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tdvc.errors import NotFound
 from tdvc.ids import ObjectId
 from tdvc.names import printable
 from tdvc.ops.committing import check_message
+from tdvc.ops.gate import gate_preview, previewed
+from tdvc.ops.hooks import Change, Hooks
 from tdvc.ops.mergeplan import MergePlan
 from tdvc.ops.merging import our_state, write_merge
 from tdvc.repo.commit import read_commit
@@ -21,6 +24,9 @@ from tdvc.repo.directory import Directory, nothing
 from tdvc.repo.merge import Merge, MergeConflict
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import at_commit
+
+if TYPE_CHECKING:
+    from tdvc.ops.validating import ValidateResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,16 @@ class PickOptions:
     Attributes:
         message: of the commit; one that names the commit's own where None.
         commit: make the commit where there is no conflict; else leave the result staged.
+        verify: validate what comes of it, as the repository is configured for commits, before it is committed.
         dry_run: change nothing.
+        hooks: the hooks of a commit to run, the one before with `verify` alone; none for None.
     """
 
     message: str | None = None
     commit: bool = True
+    verify: bool = True
     dry_run: bool = False
+    hooks: Hooks | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +63,7 @@ class PickResult:
         changed_files: files that are something else now.
         conflicts: what is to be decided.
         commit: the commit that was made; None where there are conflicts, or none was wanted.
+        checked: what validation found, where the repository is configured to validate.
         operation: None where nothing changed.
     """
 
@@ -66,6 +77,7 @@ class PickResult:
     changed_files: int = 0
     conflicts: list[MergeConflict] = field(default_factory=list)
     commit: str | None = None
+    checked: ValidateResult | None = None
     operation: ObjectId | None = None
 
 
@@ -76,7 +88,8 @@ def revert(
 
     Raises:
         NotFound: unknown-revision, directory-not-found.
-        Refused: staged-edits, merge-under-way, folder-in-the-way.
+        Refused: staged-edits, merge-under-way, folder-in-the-way, hook-refused.
+        SchemaError: validation-failed.
     """
     return _pick(repository, "revert", revision, directory, options or PickOptions())
 
@@ -110,10 +123,16 @@ def _pick(repository: Repository, verb: str, revision: str, directory: str | Non
             begun = Merge(revision, ours.commit, commit_id, (), tuple(plan.conflicts), joins=False)
             edit.set_merge(name, write_merge(edit, begun))
         else:
+            if options.verify:
+                result.checked = gate_preview(repository, "commit", edit, ours)
+            if options.verify and options.hooks is not None:
+                options.hooks.before(Change("commit", previewed(repository, edit, ours), ours, message))
             edit.commit_result(name, message)
         result.operation = edit.publish()
     last = repository.view.directories[name].commit
     result.commit = last.hex() if last is not None and last != ours.commit else None
+    if options.hooks is not None and result.commit:
+        options.hooks.after(Change("commit", repository[result.commit], ours, message, commit=result.commit))
     return result
 
 

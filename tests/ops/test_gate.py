@@ -11,7 +11,10 @@ from tdvc.errors import FormatError, SchemaError
 from tdvc.ops import validating
 from tdvc.ops.committing import commit
 from tdvc.ops.configuring import set_config
+from tdvc.ops.picking import PickOptions, cherry_pick, revert
 from tdvc.ops.snapshots import snapshot
+from tdvc.ops.transfer import remove
+from tdvc.ops.undoing import undo
 from tdvc.repo.config import NAME
 from tdvc.repo.repository import Repository
 from tests.ops.build import box, fails, unchanged
@@ -101,3 +104,20 @@ def test_a_commit_that_is_not_validated_imports_nothing_for_it() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.stdout == "[]\n", ran.stderr
+
+
+@pytest.mark.parametrize("verb", [revert, cherry_pick])
+def test_what_comes_back_or_is_brought_in_passes_the_gate_of_commits(wrong: Repository, verb) -> None:
+    made = commit(wrong, "wrong")
+    remove(wrong, ["Main:a.png"])
+    taken = commit(wrong, "without it")
+    set_config(wrong, "validate.on_commit", "error")
+    picked = taken.commit if verb is revert else made.commit
+    with unchanged(wrong), fails(SchemaError, "validation-failed"):
+        verb(wrong, picked)
+    result = verb(wrong, picked, options=PickOptions(verify=False))
+    assert (result.checked, result.added_files) == (None, 1)
+    undo(wrong)
+    set_config(wrong, "validate.on_commit", "warn")
+    checked = verb(wrong, picked).checked
+    assert checked is not None and checked.errors == 1

@@ -19,6 +19,7 @@ from tdvc.ops.hookprocess import MAX_OUTPUT_BYTES
 from tdvc.ops.hooks import HOOKS, Hooks
 from tdvc.ops.importing import import_
 from tdvc.ops.merging import MergeOptions, merge
+from tdvc.ops.picking import PickOptions, revert
 from tdvc.ops.snapshots import snapshot
 from tdvc.repo.repository import FOLDER, Repository
 from tests.ops.build import box, fails, stock, unchanged
@@ -93,6 +94,21 @@ def test_hooks_of_a_snapshot_and_of_a_merge_are_told_of_it(staged: Repository, s
     assert [one["path"] for one in before["files"]] == ["b.jpg"]
     assert after["after"] == {"commit": result.commit, "root": staged["Main@"].root.hex(), **_schema(after)}
     assert not (staged.path / "got-pre-commit").exists()
+
+
+def test_a_revert_is_a_commit(staged: Repository, said: Said) -> None:
+    commit(staged, "first")
+    stock(staged, "Main", {"b.jpg": b"two"})
+    commit(staged, "second")
+    for name in HOOKS:
+        install(staged, name, SAYS_WHAT_IT_GOT)
+    result = revert(staged, "Main@", options=PickOptions(hooks=said.of(staged)))
+    before, after = told(staged, "pre-commit"), told(staged, "post-commit")
+    assert [(one["kind"], one["path"]) for one in before["files"]] == [("removed", "b.jpg")]
+    assert (before["after"]["commit"], after["after"]["commit"]) == (None, result.commit)
+    install(staged, "pre-commit", "raise SystemExit(1)")
+    with unchanged(staged), fails(Refused, "hook-refused"):
+        revert(staged, "Main@", options=PickOptions(hooks=said.of(staged)))
 
 
 def _schema(got: dict[str, Any]) -> dict[str, str]:
