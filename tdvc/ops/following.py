@@ -33,6 +33,7 @@ from tdvc.tables.tree import Table
 
 _TRIES = 5
 _ROWS_TOGETHER = 4096
+_MANY = 8  # where more than one row in so many changed, whole pages are asked, whose columns are kept
 
 _END: tuple[bytes, FileId | None] = (b"\xff", None)  # after every path: no UTF-8 begins like this
 
@@ -240,24 +241,23 @@ class _Answer:
             return None
         if (seen.schema, dict(seen.others)) != (now.schema, dict(now.others)):
             return None
-        before = Table(self._repository.objects, FILES, seen.root)
+        before, after = Table(self._repository.objects, FILES, seen.root), self._source.table
+        few = max(counts_of(after).files // _MANY, _ROWS_TOGETHER)
         try:
-            changes = diff_rows(before, self._source.table)
-            first = list(islice(changes, _ROWS_TOGETHER))
+            count = sum(1 for _ in islice(diff_rows(before, after), few + 1))
         except Corruption as error:
             if error.code != "object-missing":
                 raise
             return None  # nothing needs the table that was seen, so it may be gone
-        return self._asked(first, changes)
+        return self._asked(diff_rows(before, after)) if count <= few else None
 
-    def _asked(self, batch: list[RowChange], changes: Iterator[RowChange]) -> Iterator[tuple[bytes, FileId | None]]:
+    def _asked(self, changes: Iterator[RowChange]) -> Iterator[tuple[bytes, FileId | None]]:
         matcher = self._matcher()
-        while batch:
+        while batch := list(islice(changes, _ROWS_TOGETHER)):
             there = [row for _, _, row in batch if row is not None]
             fits = matcher.rows(there).tolist()
             members = {row[0]: row[1] for row, fit in zip(there, fits, strict=True) if fit}
             yield from ((path, members.get(path)) for path, _, _ in batch)
-            batch = list(islice(changes, _ROWS_TOGETHER))
 
     def _matcher(self, beside: tuple[Property, ...] = ()) -> Matcher:
         return Matcher(self._repository, self._source, self._query, now=self._now, beside=beside)

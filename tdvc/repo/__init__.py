@@ -7,5 +7,6 @@ oplog        the chain of operations and the one pointer to its end
 transaction  the only way to change anything
 directory    reading the state of a directory
 revision     which state a text like `Dogs~2` means
+rule         which files a dynamic directory holds
 repository   all of it, opened
 """
