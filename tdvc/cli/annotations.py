@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def annotate(edits: Path, directory: str | None, as_json: bool) -> int:
 
     source = sys.stdin.buffer if str(edits) == "-" else edits
     result = verb(open_repository(), source, directory)
-    return output.report(result, [_summary(result)], as_json)
+    return output.report(result, _summary(result), as_json)
 
 
 @command("tdvc relabel dog cat", "tdvc relabel dog cat -d Pets")
@@ -55,10 +56,10 @@ def relabel(old: str, new: str, directory: str | None, as_json: bool) -> int:
     from tdvc.ops.annotate import relabel as verb
 
     result = verb(open_repository(), old, new, directory)
-    return output.report(result, [_summary(result)], as_json)
+    return output.report(result, _summary(result), as_json)
 
 
-def _summary(result: AnnotateResult) -> str:
+def _summary(result: AnnotateResult) -> Iterator[str]:
     facts = [
         (result.added_instances, "added"),
         (result.changed_instances, "changed"),
@@ -66,9 +67,14 @@ def _summary(result: AnnotateResult) -> str:
     ]
     parts = [f"{output.plural(count, 'instance')} {word}" for count, word in facts if count]
     name = printable(result.directory)
-    if not parts:
-        return f"{name}: nothing changed."
-    return f"{name}: {', '.join(parts)} in {output.plural(result.files, 'file')}."
+    yield (
+        f"{name}: {', '.join(parts)} in {output.plural(result.files, 'file')}."
+        if parts
+        else f"{name}: nothing changed."
+    )
+    if result.learned_labels:
+        labels = ", ".join(map(printable, result.learned_labels))
+        yield f"New {'label' if len(result.learned_labels) == 1 else 'labels'} in the schema: {labels}"
 
 
 @command("tdvc complete 'night/*.jpg'", "tdvc complete --undo night/0001.jpg")

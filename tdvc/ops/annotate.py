@@ -14,7 +14,7 @@ by key. Edits of one file follow on each other in the order of the lines.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +28,7 @@ from tdvc.names import printable
 from tdvc.ops.jsonlines import read_lines
 from tdvc.ops.locked import refuse_unknown, with_keys
 from tdvc.ops.select import matching, with_label
-from tdvc.repo.directory import Directory
+from tdvc.repo.directory import Directory, read_schema
 from tdvc.repo.entry import PATHS, Entry
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
@@ -49,6 +49,7 @@ class AnnotateResult:
         added_instances: instances that are new.
         changed_instances: instances that differ from before.
         removed_instances: instances that are gone.
+        learned_labels: labels that the schema did not know before.
         operation: None where nothing changed.
     """
 
@@ -58,6 +59,7 @@ class AnnotateResult:
     added_instances: int = 0
     changed_instances: int = 0
     removed_instances: int = 0
+    learned_labels: list[str] = field(default_factory=list)
     operation: ObjectId | None = None
 
 
@@ -101,6 +103,7 @@ def annotate(repository: Repository, edits: Path | BinaryIO, directory: str | No
             refuse_unknown(schema, path, made, before)
             write_instances(edit, found[path], before, made, result)
         result.operation = edit.publish()
+    result.learned_labels = _learned_since(repository, target)
     return result
 
 
@@ -129,7 +132,17 @@ def relabel(repository: Repository, old: str, new: str, directory: str | None = 
                 label=old,
             )
         result.operation = edit.publish()
+    result.learned_labels = _learned_since(repository, target)
     return result
+
+
+def _learned_since(repository: Repository, before: Directory) -> list[str]:
+    """Labels that the schema of a directory has, and had not in an earlier state."""
+    now = repository.view.schema_of(before.name)
+    if now == before.schema_id:
+        return []
+    known = before.schema.labels
+    return [key for key in read_schema(repository.objects, now).labels if key not in known]
 
 
 def complete(

@@ -292,7 +292,9 @@ def test_annotate_from_standard_input(labelled, monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO("\n".join(map(json.dumps, edits)).encode()))
     monkeypatch.setattr(sys, "stdin", stream)
     ran = labelled("annotate", "-")
-    assert ran.out == "Pets: 1 instance added, 1 instance changed, 1 instance removed in 3 files.\n"
+    assert ran.out == "Pets: 1 instance added, 1 instance changed, 1 instance removed in 3 files.\n" + (
+        "New labels in the schema: moon, puppy\n"
+    )
 
 
 def test_annotate_errors(labelled, tmp_path):
@@ -305,14 +307,16 @@ def test_annotate_errors(labelled, tmp_path):
 
 
 def test_relabel(labelled):
-    assert labelled("relabel", "dog", "cat").out == "Pets: 2 instances changed in 2 files.\n"
+    assert (
+        labelled("relabel", "dog", "cat").out == "Pets: 2 instances changed in 2 files.\nNew label in the schema: cat\n"
+    )
     ran = labelled("relabel", "dog", "cat")
     assert (ran.code, ran.err) == (
         1,
         "error: Pets has no instance labelled 'dog'.\nhint: Known labels: cat, dog, nose.\n",
     )
     expected = {"directory", "edits", "files", "added_instances", "changed_instances", "removed_instances"}
-    assert keys(labelled("relabel", "cat", "dog", "--json")) == expected | {"operation"}
+    assert keys(labelled("relabel", "cat", "dog", "--json")) == expected | {"learned_labels", "operation"}
 
 
 def test_complete(pets):
