@@ -101,7 +101,8 @@ FORMATS_HEAD = """# Formats
 <!-- Written by docs/generate.py from the modules in tdvc/formats; edit those and run `make docs`. -->
 
 `tdvc import` finds out which one a source is; `--format` says so where it can't. What is left out of an import, and
-why, is listed with one of the [problem codes](errors.md#problem-codes).
+why, is listed with one of the [problem codes](errors.md#problem-codes). [Engines](engines.md) says which of them
+DuckDB, Polars, `datasets`, WebDataset and Ray read, and how only what changed is exported.
 """
 
 
@@ -265,7 +266,7 @@ def _doc(module: object) -> str:
     return module.__doc__ or ""
 
 
-SESSIONS = ("../README.md", "schema.md", "tutorial.md")
+SESSIONS = ("../README.md", "schema.md", "tutorial.md", "tutorial-team.md")
 """Pages with terminal sessions."""
 
 PAGES = {

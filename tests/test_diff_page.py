@@ -354,5 +354,5 @@ def test_light_and_dark(chromium: Any, pets: Repository, tmp_path: Path, scheme:
 
 
 def test_the_parts_of_the_page_hold_no_end_of_their_element() -> None:
-    assert "</script" not in page_module._part("page.js")
-    assert "</style" not in page_module._part("page.css")
+    assert "</script" not in page_module.part("tdvc.ops.diffpage", "page.js")
+    assert "</style" not in page_module.part("tdvc.ops.diffpage", "page.css")

@@ -58,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "ls": Entry("files", "ls", "List files.", "Look"),
     "show": Entry("files", "show", "Show a directory, commit, snapshot or file.", "Look"),
     "cat": Entry("files", "cat", "Write a file's bytes to standard output.", "Look"),
+    "stats": Entry("stats", "stats", "Count labels, sizes, attributes and pictures.", "Look"),
     "sql": Entry("sql", "sql", "Ask a state in SQL.", "Look"),
     "diff": Entry("diff", "diff", "Show what differs between two states.", "Look"),
     "log": Entry("log", "log", "List the commits of a directory, newest first.", "Look"),
@@ -146,7 +147,8 @@ def unknown_command(name: str, known: Sequence[str] | dict[str, Any], otherwise:
     """The error for a command that does not exist; its hint is the nearest known one, or `otherwise`."""
     import difflib
 
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name, list(known))
+    near.sort(key=lambda other: sorted(other) != sorted(name))  # two letters that changed places come first
     hint = f"Did you mean {near[0]!r}?" if near else otherwise
     return Usage("bad-usage", f"There is no command {name!r}.", hint=hint, name=name)
 

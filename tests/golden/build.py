@@ -1,6 +1,6 @@
 """Makes the golden repository of today's format version: the same ids on every machine and on every day.
 
-Run once, when the format version changes, with a folder that does not exist yet:
+Run once, when the format version changes or a version learns to say more, with a folder that does not exist yet:
 
     python -m tests.golden.build tests/golden/v2
 
@@ -26,6 +26,7 @@ from tdvc.ops.add import add
 from tdvc.ops.annotate import annotate, complete
 from tdvc.ops.committing import commit
 from tdvc.ops.directories import create_directory
+from tdvc.ops.following import refresh
 from tdvc.ops.merging import merge
 from tdvc.ops.schema import import_schema
 from tdvc.ops.snapshots import snapshot
@@ -95,6 +96,7 @@ def build(place: Path, source: Path) -> Repository:
         _fill(repository, source)
         _merge(repository, source)
         _leave_open(repository)
+        _follow(repository)
     return repository
 
 
@@ -148,6 +150,13 @@ def _leave_open(repository: Repository) -> None:
         commit(repository, f"a {label}", name)
     merge(repository, "Alice", "Main")
     edit(repository, {"op": "add", "path": "empty.txt", "instance": {"instance_id": "f" * 32, **TAG}})
+
+
+def _follow(repository: Repository) -> None:
+    """A dynamic directory, an edit that brings a file in, and the operation that followed it."""
+    create_directory(repository, "Dogs", where="label = 'dog' and not in_directory('Many')", source="Main")
+    edit(repository, {"op": "add", "path": "new.jpg", "instance": {"instance_id": "a" * 32, **TAG}})
+    refresh(repository, "Dogs")
 
 
 def edit(repository: Repository, *edits: dict[str, Any], directory: str = "Main") -> None:

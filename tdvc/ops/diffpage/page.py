@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tdvc.errors import NotFound, Refused
 from tdvc.model.problems import Problem
 from tdvc.ops.diffing import Diff
 from tdvc.ops.diffpage.pictures import Linked, Pictures, Thumbnails
 from tdvc.ops.diffpage.rows import Rows
+from tdvc.ops.placing import check_folder, check_place, write_whole
 from tdvc.ops.progress import Progress, silent
-from tdvc.storage.folder import FolderWriter
+from tdvc.ops.webpage import colours, escaped, part, policy
 
+_HERE = "tdvc.ops.diffpage"
 _BATCH = 64
 
 
@@ -69,29 +66,22 @@ def write_page(
         NotFound: source-not-found, where the folder it goes to or the one with the pictures is not there.
     """
     options = options or PageOptions()
-    if os.path.lexists(place) and not options.force:
-        raise Refused(
-            "file-exists", f"{str(place)!r} is there already.", hint="--force writes over it.", path=str(place)
-        )
-    for folder in (place.absolute().parent, options.images):
-        if folder is not None and not folder.is_dir():
-            raise NotFound("source-not-found", f"{str(folder)!r} is not a folder.", path=str(folder))
+    check_place(place, force=options.force)
+    if options.images is not None:
+        check_folder(options.images)
     result = PageResult(place)
-    writer = FolderWriter(str(place.absolute().parent))
-    try:
-        result.written_bytes = writer.write(place.name, _pieces(difference, options, result, progress)).size_bytes
-    finally:
-        writer.close()
+    result.written_bytes = write_whole(place, _pieces(difference, options, result, progress))
     for side in (difference.before, difference.after):
         result.problems += getattr(side, "problems", [])
     return result
 
 
 def _pieces(difference: Diff, options: PageOptions, result: PageResult, progress: Progress) -> Iterator[bytes]:
-    script, style = _part("page.js"), _part("page.css")
-    head, _, rest = _part("page.html").partition("{{pictures}}")
-    policy = _policy(script, style, linked=options.pictures == "link")
-    yield head.replace("{{policy}}", policy).replace("{{style}}", style).encode()
+    script, style = part(_HERE, "page.js"), colours() + part(_HERE, "page.css")
+    head, _, rest = part(_HERE, "page.html").partition("{{pictures}}")
+    images = "'self' file: data:" if options.pictures == "link" else "data:"
+    allowed = policy(style=style, script=script, images=images)
+    yield head.replace("{{policy}}", allowed).replace("{{style}}", style).encode()
     rows = Rows(difference)
     pictures = _pictures(difference, options, result.place)
     waiting = []
@@ -124,26 +114,3 @@ def _pictures(difference: Diff, options: PageOptions, place: Path) -> Pictures |
     if options.images is not None:
         return Linked(options.images.absolute(), place.absolute().parent)
     return Thumbnails(difference, options.thumbnail_pixels)
-
-
-def _part(name: str) -> str:
-    return resources.files("tdvc.ops.diffpage").joinpath(name).read_text(encoding="utf-8")
-
-
-def _policy(script: str, style: str, *, linked: bool) -> str:
-    """What the page may load: its own script and style, by their hashes, and pictures."""
-    hashes = {
-        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for name, text in (("script", script), ("style", style))
-    }
-    images = "'self' file: data:" if linked else "data:"
-    return (
-        f"default-src 'none'; script-src 'sha256-{hashes['script']}'; style-src 'sha256-{hashes['style']}'; "
-        f"img-src {images}; base-uri 'none'; form-action 'none'"
-    )
-
-
-def escaped(value: Any) -> str:
-    """JSON that can stand inside a script element, whatever texts are in it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
