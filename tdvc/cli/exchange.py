@@ -16,12 +16,14 @@ from tdvc.cli.command import (
     dry_run_option,
     json_option,
     open_repository,
+    size_in_bytes,
     where_option,
 )
 from tdvc.cli.progress import Watch
 from tdvc.names import printable
 
 if TYPE_CHECKING:
+    from tdvc.ops.exportapply import ApplyExportResult
     from tdvc.ops.exporting import ExportResult
     from tdvc.ops.formats import FormatInfo
     from tdvc.ops.importing import ImportResult
@@ -124,9 +126,11 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
     "tdvc export v1 yolo --format yolo",
     "tdvc export Train Val out --format coco --all",
     "tdvc export v1 yolo --format yolo --pictures link --from photos",
+    "tdvc export v2 changes --format parquet --since v1",
+    "tdvc export --apply changes v1-parquet v2-parquet",
 )
 @click.argument("revisions", nargs=-1, required=True, shell_complete=complete_revisions, metavar="REV... FOLDER")
-@click.option("-f", "--format", required=True, metavar="FORMAT", help="Which format to write; tdvc formats lists them.")
+@click.option("-f", "--format", metavar="FORMAT", help="Which format to write; tdvc formats lists them.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Files that nobody declared complete too.")
 @click.option(
     "--pictures", type=click.Choice(("copy", "link", "none")), default="copy", help="How the pictures go along."
@@ -138,6 +142,22 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
     metavar="FOLDER",
     help="Link to the pictures in this folder.",
 )
+@click.option(
+    "--since",
+    metavar="REV",
+    shell_complete=complete_revisions,
+    help="Only what changed since this state, and what went.",
+)
+@click.option(
+    "--apply",
+    "changes",
+    type=click.Path(path_type=Path),
+    metavar="CHANGES",
+    help="Bring the export in the first folder up to date with what --since wrote, in the second.",
+)
+@click.option(
+    "--shard-size", metavar="SIZE", callback=size_in_bytes, help="How large files of shards are, such as 256MB."
+)
 @click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
 @click.option("--require-complete", is_flag=True, help="Write nothing if a file is not complete today.")
 @where_option
@@ -145,10 +165,13 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
 @json_option
 def export(
     revisions: tuple[str, ...],
-    format: str,
+    format: str | None,
     everything: bool,
     pictures: str,
     originals: Path | None,
+    since: str | None,
+    changes: Path | None,
+    shard_size: int | None,
     strict: bool,
     require_complete: bool,
     where: str | None,
@@ -164,11 +187,18 @@ def export(
     checkout, or where they came from) are cloned where the file system can, else hard-linked, once their SHA-256 is
     found to be right. A tool that writes into a hard link changes the picture in FOLDER too. Without --from only files
     of 8 MiB and more are cloned, from the repository. What can't be linked is copied; both are counted.
+
+    Exports of one whole state as arrow, parquet, tdvc-jsonl or webdataset say of which state they are. With --since REV
+    only files are written that changed since, and removed.jsonl names those that went; --apply CHANGES OLD NEW writes
+    what a full export would be, from the export OLD, and needs no repository. docs/engines.md has the rule for engines.
     """
     from tdvc.ops.exporting import export as verb
 
-    if len(revisions) < 2:
-        raise click.UsageError("Name at least one revision and the folder to write to.")
+    if changes is not None:
+        refused = format or since or where or originals or everything or strict or require_complete or shard_size
+        return _apply(changes, revisions, bool(refused), dry_run, as_json)
+    if len(revisions) < 2 or format is None:
+        raise click.UsageError("Name at least one revision, the folder to write to, and --format.")
     with Watch() as progress:
         result = verb(
             open_repository(),
@@ -181,10 +211,32 @@ def export(
             strict=strict,
             complete_only=require_complete,
             where=where,
+            since=since,
+            shard_bytes=shard_size,
             dry_run=dry_run,
             progress=progress,
         )
     return output.report(result, _export_lines(result, dry_run), as_json)
+
+
+def _apply(changes: Path, folders: tuple[str, ...], refused: bool, dry_run: bool, as_json: bool) -> int:
+    from tdvc.ops.exportapply import apply_export
+
+    if len(folders) != 2 or refused:
+        raise click.UsageError("--apply CHANGES takes the folders OLD and NEW, and --dry-run and --json alone.")
+    with Watch() as progress:
+        result = apply_export(Path(folders[0]), changes, Path(folders[1]), dry_run=dry_run, progress=progress)
+    return output.report(result, _applied_lines(result, dry_run), as_json)
+
+
+def _applied_lines(result: ApplyExportResult, dry_run: bool) -> Iterator[str]:
+    changed = output.plural(result.changed_files, "file")
+    yield f"{printable(result.revision)}: {changed} new or changed, {result.removed_files:,} removed" + (
+        " (dry run)" if dry_run else ""
+    )
+    if not dry_run:
+        files, instances = output.plural(result.files, "file"), output.plural(result.instances, "instance")
+        yield f"{printable(result.folder)}  {files}, {instances}, {output.human_size(result.written_bytes)}"
 
 
 def _export_lines(result: ExportResult, dry_run: bool) -> Iterator[str]:
@@ -192,6 +244,9 @@ def _export_lines(result: ExportResult, dry_run: bool) -> Iterator[str]:
         yield f"{result.format} can't carry {printable(name)}: {count:,}"
     if result.skipped_files:
         yield f"SKIPPED {output.plural(result.skipped_files, 'file')} that nobody declared complete (--all takes them)"
+    if result.since:
+        changed = output.plural(result.changed_files, "file")
+        yield f"Since {printable(result.since)}: {changed} new or changed, {result.removed_files:,} removed"
     yield printable(result.sentence) if result.sentence else "Nothing was written (dry run)."
     if not dry_run:
         yield f"{printable(result.folder)}  {output.human_size(result.written_bytes)}"

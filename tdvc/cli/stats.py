@@ -17,7 +17,7 @@ from tdvc.errors import Usage
 from tdvc.names import printable
 
 if TYPE_CHECKING:
-    from tdvc.ops.statsrecords import AttributeFigures, Comparison, Growth, StateStats, Stats
+    from tdvc.ops.stats.records import AttributeFigures, Comparison, Growth, StateStats, Stats
 
 _LONGEST_NAME = 20
 _BAR = (8, 40)
@@ -81,11 +81,11 @@ def _written(found: Stats, html: Path | None, png: Path | None, force: bool) -> 
     """Write the files that were asked for; their bytes by their place."""
     written = {}
     if html is not None:
-        from tdvc.ops.statspage import write_stats_page
+        from tdvc.ops.stats.page import write_stats_page
 
         written[str(html)] = write_stats_page(found, html, force=force)
     if png is not None:
-        from tdvc.ops.statsplot import write_stats_plot
+        from tdvc.ops.stats.plot import write_stats_plot
 
         written[str(png)] = write_stats_plot(found, png, force=force)
     return written
@@ -124,7 +124,7 @@ def _apart(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _headline(state: StateStats) -> Iterator[str]:
-    from tdvc.ops.statswords import figure
+    from tdvc.ops.stats.words import figure
 
     held = (
         output.plural(state.files, "file"),
@@ -146,7 +146,7 @@ def _headline(state: StateStats) -> Iterator[str]:
 
 
 def _label_lines(state: StateStats, top: int) -> Iterator[str]:
-    from tdvc.ops.statswords import percent, spread, spread_of_shares
+    from tdvc.ops.stats.words import percent, spread, spread_of_shares
 
     if not state.labels:
         return
@@ -205,7 +205,7 @@ def _attribute_lines(state: StateStats, top: int) -> Iterator[str]:
 
 
 def _answers(attribute: AttributeFigures) -> str:
-    from tdvc.ops.statswords import percent, spread
+    from tdvc.ops.stats.words import percent, spread
 
     said = [f"{_name(answer.name)} {percent(answer.share)}" for answer in attribute.answers[:_ANSWERS]]
     if attribute.numbers is not None:
@@ -216,7 +216,7 @@ def _answers(attribute: AttributeFigures) -> str:
 
 
 def _together_lines(state: StateStats, top: int) -> Iterator[str]:
-    from tdvc.ops.statswords import names_of, percent
+    from tdvc.ops.stats.words import names_of, percent
 
     names = names_of(state)
     rows = [
@@ -230,7 +230,7 @@ def _together_lines(state: StateStats, top: int) -> Iterator[str]:
 
 def _file_lines(state: StateStats, top: int) -> Iterator[str]:
     del top
-    from tdvc.ops.statswords import bin_name
+    from tdvc.ops.stats.words import bin_name
 
     bins = state.instances_per_file
     if bins:
@@ -271,7 +271,7 @@ def _growth_lines(growth: Growth) -> Iterator[str]:
 
 
 def _comparison_lines(found: Comparison, states: Sequence[StateStats], top: int) -> Iterator[str]:
-    from tdvc.ops.statswords import figure, percent
+    from tdvc.ops.stats.words import figure, percent
 
     titles = [_name(state.revision) for state in states]
     rows: list[Sequence[str]] = [("label", *titles, "spread", "missing in")]

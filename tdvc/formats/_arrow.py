@@ -25,6 +25,7 @@ _BATCH_ROWS = 64
 _BATCH_BYTES = 64 << 20
 _FREE_BYTES = 256 << 20
 _TIMES_PACKED = 100
+_READ_BYTES = 1 << 20
 
 Value = Callable[[Any], Any]
 """From what pyarrow gives for a value of one type to JSON."""
@@ -73,7 +74,7 @@ def parquet_file(file: BinaryIO, name: str) -> Any:
     """
     arrow, parquet = library(), library("pyarrow.parquet")
     try:
-        opened = parquet.ParquetFile(file)
+        opened = parquet.ParquetFile(file, buffer_size=_READ_BYTES, pre_buffer=False)  # else it holds row groups whole
         groups = [opened.metadata.row_group(number) for number in range(opened.metadata.num_row_groups)]
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise damaged(name, error) from error

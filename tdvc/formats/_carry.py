@@ -85,7 +85,7 @@ def for_file(carried: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if isinstance(carried.get("complete"), bool):
         fields["complete"] = carried["complete"]
-    if _is_file_id(carried.get("file_id")):
+    if is_hex(carried.get("file_id"), 32):
         fields["file_id"] = carried["file_id"]
     if isinstance(carried.get("properties"), dict):
         fields["properties"] = carried["properties"]
@@ -112,5 +112,6 @@ def is_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, numbers.Number)
 
 
-def _is_file_id(value: Any) -> bool:
-    return is_text(value) and len(value) == 32 and not value.strip("0123456789abcdef")
+def is_hex(value: Any, digits: int) -> TypeGuard[str]:
+    """Whether parsed JSON is so many lower-case hexadecimal digits."""
+    return is_text(value) and len(value) == digits and not value.strip("0123456789abcdef")

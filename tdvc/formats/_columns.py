@@ -22,7 +22,7 @@ _LABELS_KEY = b"tdvc"
 _TEXT = ("instance_id", "label", "type", "geometry", "attributes", "score", "sequence", "source", "properties")
 
 
-_FILE = ("path", "file_id", "split", "width", "height", "complete")
+_FILE = ("path", "file_id", "blob", "split", "width", "height", "complete")
 NAMES = frozenset((*_TEXT, "frame", *CORNERS, *_FILE, "file_properties"))
 """All columns of ours."""
 
@@ -37,7 +37,7 @@ def instance_fields() -> list[Any]:
 def file_fields() -> list[Any]:
     """The columns of a file, as Arrow's fields."""
     arrow = library()
-    text = [arrow.field(name, arrow.string()) for name in ("path", "file_id", "split", "file_properties")]
+    text = [arrow.field(name, arrow.string()) for name in ("path", "file_id", "blob", "split", "file_properties")]
     return [
         *text,
         *(arrow.field(name, arrow.int32()) for name in ("width", "height")),

@@ -1,6 +1,6 @@
 """Everything tdvc knows of a file as one JSON object, for formats that have room for it, and back.
 
-    {"complete", "file_id", "height", "instances": [...], "path", "properties", "split", "width"}
+    {"blob", "complete", "file_id", "height", "instances": [...], "path", "properties", "split", "width"}
 
 Instances have tdvc's own fields. What is absent is left out.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tdvc.errors import SchemaError
-from tdvc.formats._carry import for_file, is_text, of_file, split_in
+from tdvc.formats._carry import for_file, is_hex, is_text, of_file, split_in
 from tdvc.formats.base import FileRecord
 from tdvc.model.numbers import Number
 from tdvc.model.problems import Problem, Report
@@ -21,7 +21,9 @@ from tdvc.model.records import Instance, derived_instance_id, fields_of, make_in
 def fields_of_file(record: FileRecord) -> dict[str, Any]:
     """All that is known of a file; numbers as they came."""
     size = dict(zip(("width", "height"), record.size, strict=True)) if record.size else {}
-    return {"path": record.path, "instances": [fields_of(i) for i in record.instances]} | size | of_file(record, "")
+    blob = {"blob": record.blob} if record.blob else {}
+    instances = [fields_of(instance) for instance in record.instances]
+    return {"path": record.path, "instances": instances} | blob | size | of_file(record, "")
 
 
 def is_whole(fields: Any) -> bool:
@@ -49,7 +51,8 @@ def record_from(
         properties["splits"] = [split]
     instances = instances_from(fields["instances"], own, where["path"], place, report)
     where.setdefault("source", None)
-    return FileRecord(instances=instances, properties=properties, size=size_in(fields), **about, **where)
+    blob = fields.get("blob") if is_hex(fields.get("blob"), 64) else None
+    return FileRecord(instances=instances, properties=properties, size=size_in(fields), blob=blob, **about, **where)
 
 
 def size_in(fields: Mapping[str, Any]) -> tuple[int, int] | None:

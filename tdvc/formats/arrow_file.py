@@ -1,10 +1,10 @@
 """Arrow: one IPC file with a row for each instance, for programs that want all instances as columns.
 
-The columns are those of a file (`path, file_id, split, file_properties, width, height, complete`) and of an instance,
-see `_columns`; a file without instances has one row without a `type`. `path`, `label`, `type` and, but for tags,
-`geometry` are needed to read a table, columns that mean nothing to us go to the properties under `arrow`, and the rows
-of one file may be scattered. Our classes stand in the schema's metadata. Pictures lie below the folder of the file. The
-file is written unpacked, so that it can be mapped into memory.
+The columns are those of a file (`path, file_id, blob, split, file_properties, width, height, complete`) and of an
+instance, see `_columns`; a file without instances has one row without a `type`. `path`, `label`, `type` and, but for
+tags, `geometry` are needed to read a table, columns that mean nothing to us go to the properties under `arrow`, and the
+rows of one file may be scattered. Our classes stand in the schema's metadata. Pictures lie below the folder of the
+file. The file is written unpacked, so that it can be mapped into memory, in batches of some thousand files.
 
 Needs pyarrow (the extra `parquet`). Source: Apache Arrow, "IPC File Format".
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +21,7 @@ from tdvc.formats import _arrow, _columns, _whole
 from tdvc.formats._carry import is_text
 from tdvc.formats._folder import ignore, is_file, listing, shortened, unreadable_source
 from tdvc.formats._lookup import clean_name, find_picture, grouped, scattered
+from tdvc.formats._shards import annotation_bytes, groups
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model.geometry import SPATIAL_TYPES
 from tdvc.model.problems import Problem, Report
@@ -38,6 +38,7 @@ _MAGIC = b"ARROW1"
 _SUFFIXES = (".arrow", ".feather")
 _NEEDED = ("path", "label", "type")
 _BATCH_FILES = 4096
+_BATCH_BYTES = 64 << 20
 
 
 def detect(source: Path) -> bool:
@@ -163,13 +164,13 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     arrow = _arrow.library()
     fields = [*_columns.file_fields(), *_columns.instance_fields()]
     schema = arrow.schema(fields, metadata=_columns.labels_metadata(labels))
-    yield WrittenFile(FILE_NAME, _pieces(iter(records), schema))
+    yield WrittenFile(FILE_NAME, _pieces(records, schema))
 
 
-def _pieces(records: Iterator[FileRecord], schema: Any) -> Iterator[bytes]:
+def _pieces(records: Iterable[FileRecord], schema: Any) -> Iterator[bytes]:
     sink = _arrow.Sink()
     with _arrow.library("pyarrow.ipc").new_file(sink, schema) as writer:
-        while batch := list(islice(records, _BATCH_FILES)):
+        for batch in groups(records, annotation_bytes, _BATCH_FILES, _BATCH_BYTES):
             rows = [row for record in batch for row in _rows(record)]
             writer.write_batch(_arrow.library().RecordBatch.from_pylist(rows, schema))
             yield from sink.drained()

@@ -95,7 +95,10 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file that a writer makes: its path in the exported folder, and its bytes in pieces."""
+    """A file that a writer makes: its path in the exported folder, and its bytes in pieces.
+
+    The pieces are made while they are asked for, so they are taken before the writer is asked for its next file.
+    """
 
     path: str
     pieces: Iterable[bytes]
@@ -179,6 +182,15 @@ class WritableFormat(Format, Protocol):
             labels: every class, by index; a subset of files does not renumber them.
             report: told of every instance that is not written, with `dropped_instances`.
         """
+
+
+class ShardedFormat(WritableFormat, Protocol):
+    """A format that is written as several files of about one size."""
+
+    def write_shards(
+        self, records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report, shard_bytes: int
+    ) -> Iterator[WrittenFile]:
+        """As `write`; a shard is full when the files in it reach so many bytes."""
 
 
 class PreparingFormat(WritableFormat, Protocol):

@@ -2,12 +2,15 @@
 
     image        struct<bytes, path>
     instances    list<struct<instance_id, label, type, geometry, ...>>, see `_columns`
-    path, file_id, split, file_properties, width, height, complete
+    path, file_id, blob, split, file_properties, width, height, complete
 
-The features stand in the schema's metadata under `huggingface`, so that the library `datasets` shows the pictures, and
-our classes under `tdvc`. Tables without our `instances` are read as `_hf` understands rows: class numbers get their
-names from the features. A picture without bytes is looked for below the source under its path. Files are cut into
-shards of some hundred megabytes, `data/train-00000.parquet`.
+`blob` is the SHA-256 of the picture; where the pictures do not go along, `image.bytes` is null and this says which they
+are. The features stand in the schema's metadata under `huggingface`, so that the library `datasets` shows the pictures,
+and our classes under `tdvc`. Tables without our `instances` are read as `_hf` understands rows: class numbers get their
+names from the features. A picture without bytes is looked for below the source under its path.
+
+Files are cut into shards of 256 MiB, `data/train-00000.parquet`, and those into row groups of a thousand files or 32
+MiB, whichever comes first: what an engine holds of a table at a time. A picture of more than 256 MiB lies outside.
 
 Needs pyarrow (the extra `parquet`). Source: huggingface/datasets, `features/image.py`.
 """
@@ -25,7 +28,7 @@ from tdvc.formats import _arrow, _columns, _hf, _whole
 from tdvc.formats._carry import is_text, split_in
 from tdvc.formats._folder import SPLIT_NAMES, ignore, is_file, listing, shortened, unreadable_source
 from tdvc.formats._lookup import clean_name, find_picture, split_of, stem_of
-from tdvc.formats._shards import Shard, is_inside, picture_bytes, shards
+from tdvc.formats._shards import SHARD_BYTES, groups, is_inside, picture_bytes, shards, whole_bytes
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
 from tdvc.model.geometry import SPATIAL_TYPES
@@ -45,7 +48,7 @@ _FOOTER_BYTES = 1 << 22
 _HF_NAME = "metadata.parquet"
 _DATA = "data"
 _MAGIC = b"PAR1"
-_GROUP_BYTES = 64 << 20
+_GROUP_BYTES = 32 << 20
 _GROUP_ROWS = 1000
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp"}
 
@@ -268,10 +271,21 @@ def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: 
     Raises:
         FormatError: library-missing.
     """
+    return write_shards(records, labels, report, SHARD_BYTES)
+
+
+def write_shards(
+    records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report, shard_bytes: int
+) -> Iterator[WrittenFile]:
+    """As `write`. Without a file there is one table without a row, so that a reader finds the columns."""
     del report
     schema = _schema(labels)
-    for shard in shards(records):
-        yield WrittenFile(f"{_DATA}/{shard.stem}.parquet", _pieces(shard, schema))
+    empty = True
+    for shard in shards(records, shard_bytes):
+        empty = False
+        yield WrittenFile(f"{_DATA}/{shard.stem}.parquet", _pieces(shard.records, schema))
+    if empty:
+        yield WrittenFile(f"{_DATA}/data-00000.parquet", _pieces((), schema))
 
 
 def _schema(labels: Sequence[LabelRecord]) -> Any:
@@ -294,22 +308,14 @@ def _feature(kind: Any) -> Any:
     return {"dtype": "float64" if types.is_float64(kind) else str(kind), "_type": "Value"}
 
 
-def _pieces(shard: Shard, schema: Any) -> Iterator[bytes]:
+def _pieces(records: Iterable[FileRecord], schema: Any) -> Iterator[bytes]:
     """The bytes of one table, a group of rows in memory at a time."""
     sink = _arrow.Sink()
     text = [name for name in schema.names if name != "image"]
     writer = _arrow.library("pyarrow.parquet").ParquetWriter(sink, schema, compression="zstd", use_dictionary=text)
-    rows: list[dict[str, Any]] = []
-    held_bytes = 0
-    for record in shard.records:
-        rows.append(_row(record))
-        held_bytes += len(rows[-1]["image"]["bytes"] or b"")
-        if held_bytes >= _GROUP_BYTES or len(rows) >= _GROUP_ROWS:
-            writer.write_table(_arrow.library().Table.from_pylist(rows, schema))
-            rows, held_bytes = [], 0
-            yield from sink.drained()
-    if rows:
-        writer.write_table(_arrow.library().Table.from_pylist(rows, schema))
+    for group in groups(records, whole_bytes, _GROUP_ROWS, _GROUP_BYTES):
+        writer.write_table(_arrow.library().Table.from_pylist([_row(record) for record in group], schema))
+        yield from sink.drained()
     writer.close()
     yield from sink.drained()
 

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from tdvc.errors import FormatError, SchemaError
+from tdvc.formats._carry import is_hex, is_text
 from tdvc.formats._folder import is_file, picture_problem, shortened, unreadable_source
 from tdvc.formats._json import BOM, numbered_lines, parse_line
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
@@ -165,7 +166,7 @@ def _check_fields(fields: Any) -> None:
         raise ValueError("is not a JSON object")
     if unknown := sorted(set(fields) - _KEYS):
         raise ValueError(f"has an unknown key {shortened(unknown[0])}; 'properties' is the place for it")
-    if not _is_text(fields.get("path")):
+    if not is_text(fields.get("path")):
         raise ValueError("has no 'path' that is text")
     for key, kind, meaning in (("instances", list, "a list"), ("properties", dict, "an object")):
         if not isinstance(fields.get(key, kind()), kind):
@@ -173,16 +174,8 @@ def _check_fields(fields: Any) -> None:
     if not isinstance(fields.get("complete"), (bool, type(None))):
         raise ValueError("has a 'complete' that is neither true nor false")
     for key, length in (("blob", 64), ("file_id", 32)):
-        if fields.get(key) is not None and not _is_hex(fields[key], length):
+        if fields.get(key) is not None and not is_hex(fields[key], length):
             raise ValueError(f"has a {key!r} that is not {length} lower-case hexadecimal digits")
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, numbers.Number)
-
-
-def _is_hex(value: Any, length: int) -> bool:
-    return _is_text(value) and len(value) == length and not value.strip("0123456789abcdef")
 
 
 def _picture(path: str, context: _Context) -> Path | None:

@@ -5,8 +5,8 @@ The key is the member's path up to the first dot of its base name, the rest says
 members that are not regular files are passed over, pickles are not read.
 
 We write `.json` with all that tdvc knows of the file, the picture, and for a picture whose one instance is a tag its
-class number as `.cls`, in shards of some hundred megabytes. Of other people's samples we understand `.cls`, and JSON
-with labels and objects as `_hf` knows them; what else the JSON and text members say becomes properties under
+class number as `.cls`, in shards of 256 MiB, `train-00000.tar`. Of other people's samples we understand `.cls`, and
+JSON with labels and objects as `_hf` knows them; what else the JSON and text members say becomes properties under
 `webdataset`. Without its bytes at hand, a picture is looked for beside the archive.
 
 Source: webdataset/webdataset, `tariterators.py`.
@@ -29,7 +29,7 @@ from tdvc.formats._carry import split_in
 from tdvc.formats._folder import PICTURE_SUFFIXES, SPLIT_NAMES, ignore, is_file, is_picture, listing, shortened
 from tdvc.formats._json import parse_strictly
 from tdvc.formats._lookup import find_picture, split_of
-from tdvc.formats._shards import MAX_PICTURE_BYTES, is_inside, picture_bytes, shards
+from tdvc.formats._shards import MAX_PICTURE_BYTES, SHARD_BYTES, is_inside, picture_bytes, shards
 from tdvc.formats._tables import typed
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions, WrittenFile
 from tdvc.model import numbers
@@ -276,11 +276,18 @@ def place(record: FileRecord) -> str:
 
 def write(records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report) -> Iterator[WrittenFile]:
     """Shards, one after the other; nothing is lost. Pictures on disk are read when their shard is."""
+    return write_shards(records, labels, report, SHARD_BYTES)
+
+
+def write_shards(
+    records: Iterable[FileRecord], labels: Sequence[LabelRecord], report: Report, shard_bytes: int
+) -> Iterator[WrittenFile]:
+    """As `write`."""
     del report
     classes = {label.key: position for position, label in enumerate(labels)}
     keys: set[str] = set()
-    for shard in shards(records):
-        named = [(_free_key(record, shard.split, keys), record) for record in shard.records]
+    for shard in shards(records, shard_bytes):
+        named = ((_free_key(record, record.split, keys), record) for record in shard.records)
         yield WrittenFile(f"{shard.stem}.tar", _tar.packed(_members(named, classes)))
 
 

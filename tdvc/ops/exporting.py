@@ -3,6 +3,9 @@
 What a format can't carry is counted before anything is written, so that it can be refused. A folder must be empty or
 missing: an export never mixes with what is there. Pictures are written, or share their bytes with files that are there
 (`originals`).
+
+An export of one whole state in a format for engines says of which (`exportmanifest`). Then what changed since
+(`exportsince`) can be exported alone, and put to it (`exportapply`).
 """
 
 from __future__ import annotations
@@ -15,17 +18,24 @@ from typing import Any
 
 from tdvc.errors import Corruption, NotFound, Refused, Usage
 from tdvc.formats import writable_format
-from tdvc.formats.base import FileRecord, LabelRecord, Reconciliation, WritableFormat, WrittenFile
+from tdvc.formats.base import FileRecord, Reconciliation, WritableFormat, WrittenFile
 from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.completeness import require_complete, unfinished
 from tdvc.ops.cycles import no_collecting
+from tdvc.ops.exportmanifest import (
+    ENGINE_FORMATS,
+    FILE_NAME,
+    REMOVED_NAME,
+    Manifest,
+    exported_labels,
+    exported_state,
+    removed_lines,
+)
+from tdvc.ops.exportparts import Part, changed_part, check_since, leaving, whole_part
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
-from tdvc.ops.outgoing import Leaving, Outgoing, Ready
-from tdvc.ops.pictures import Pictures, blob_array, picture_of
+from tdvc.ops.outgoing import Leaving, Outgoing, Ready, class_list, classes_of, written_files
 from tdvc.ops.progress import EVERY, Progress, silent
-from tdvc.ops.select import select
-from tdvc.repo.directory import Directory
 from tdvc.repo.entry import Entry
 from tdvc.repo.repository import Repository
 from tdvc.storage.folder import FolderWriter, checked
@@ -50,6 +60,9 @@ class ExportResult:
         copied_files: pictures that were written.
         linked_files: pictures that share their bytes with files that were there.
         written_bytes: bytes of pictures and annotation.
+        since: the state that it begins with; empty for an export of everything.
+        changed_files: of an export since a state, files that are new or say something else.
+        removed_files: of an export since a state, files that it says are gone.
         problems: what was left out.
     """
 
@@ -64,6 +77,9 @@ class ExportResult:
     copied_files: int = 0
     linked_files: int = 0
     written_bytes: int = 0
+    since: str = ""
+    changed_files: int = 0
+    removed_files: int = 0
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -79,6 +95,8 @@ def export(
     strict: bool = False,
     complete_only: bool = False,
     where: str | None = None,
+    since: str | None = None,
+    shard_bytes: int | None = None,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> ExportResult:
@@ -96,6 +114,9 @@ def export(
         strict: write nothing if anything would be lost.
         complete_only: write nothing if a file of the states is not complete today.
         where: only files that a query means.
+        since: a revision; only what changed since then, and what was removed, of one whole state in one of
+            `ENGINE_FORMATS`.
+        shard_bytes: about how large the files of a format with shards are to be; None for what the format says.
         dry_run: write nothing; count what would be lost.
         progress: told how far it is.
 
@@ -109,20 +130,26 @@ def export(
         raise Usage("bad-usage", f"--pictures must be one of {', '.join(PICTURES)}.")
     _check_originals(originals, pictures)
     chosen = writable_format(format)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused("checkout-in-the-way", f"{str(folder)!r} is not an empty folder.", path=str(folder))
+    _check_shards(chosen, shard_bytes)
+    check_empty(folder)
     result = ExportResult(chosen.NAME, str(folder))
-    parts = [_part(repository, revision, len(revisions) > 1, everything, where, result) for revision in revisions]
+    if since is not None:
+        check_since(chosen, revisions, where)
+        parts = [changed_part(repository, revisions[0], since, chosen.NAME, everything, progress)]
+    else:
+        parts = [whole_part(repository, revision, len(revisions) > 1, everything, where) for revision in revisions]
+    _count_parts(parts, result)
     if complete_only:
         for part in parts:
             require_complete(unfinished(part.state, part.selected))
-    if not any(part.entries for part in parts):
+    if since is None and not any(part.entries for part in parts):
         raise Refused(
             "nothing-to-export",
             f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
             hint="--all exports them anyway; tdvc complete declares them.",
         )
-    run = _Export(repository, chosen, parts, (pictures, originals), result, progress)
+    wanted = _Wanted(everything, pictures, originals, shard_bytes or 0)
+    run = _Export(repository, chosen, parts, wanted, result, progress)
     if strict or dry_run:
         run.count_losses()
     if strict and (result.losses or run.dropped):
@@ -148,23 +175,37 @@ def _check_originals(originals: Path | None, pictures: str) -> None:
         raise NotFound("source-not-found", f"{name!r} is not a folder.", path=name)
 
 
+def _check_shards(chosen: WritableFormat, shard_bytes: int | None) -> None:
+    if shard_bytes is None:
+        return
+    if shard_bytes < 1:
+        raise Usage("bad-usage", f"A shard of {shard_bytes} bytes holds nothing.")
+    if not hasattr(chosen, "write_shards"):
+        raise Usage("bad-usage", f"{chosen.TITLE} is not written in shards.", hint="parquet and webdataset are.")
+
+
+def check_empty(folder: Path) -> None:
+    """Raises Refused (checkout-in-the-way) where a folder to write to is there and not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused("checkout-in-the-way", f"{str(folder)!r} is not an empty folder.", path=str(folder))
+
+
+def _count_parts(parts: list[Part], result: ExportResult) -> None:
+    result.skipped_files = sum(part.skipped_files for part in parts)
+    for part in parts:
+        if part.before is not None:
+            result.since = part.before.title
+            result.changed_files, result.removed_files = len(part.entries), len(part.removed)
+
+
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One state, the files of it that were asked for, and those that go out."""
+class _Wanted:
+    """What was asked for; see `export`. Shards of 0 bytes are as large as the format says."""
 
-    state: Directory
-    selected: list[Entry]
-    entries: list[Entry]
-    split: str
-
-
-def _part(
-    repository: Repository, revision: str, several: bool, everything: bool, where: str | None, result: ExportResult
-) -> _Part:
-    state, entries = select(repository, revision, where=where)
-    chosen = [entry for entry in entries if everything or entry.state.complete]
-    result.skipped_files += len(entries) - len(chosen)
-    return _Part(state, entries, chosen, state.title.rstrip("@") if several else "")
+    everything: bool
+    pictures: str
+    originals: Path | None
+    shard_bytes: int
 
 
 class _Export:
@@ -174,27 +215,27 @@ class _Export:
         self,
         repository: Repository,
         chosen: WritableFormat,
-        parts: list[_Part],
-        pictures: tuple[str, Path | None],
+        parts: list[Part],
+        wanted: _Wanted,
         result: ExportResult,
         progress: Progress,
     ) -> None:
         self._repository = repository
         self._format = chosen
         self._parts = parts
-        self._pictures, self._originals = pictures
+        self._wanted = wanted
         self._result = result
         self._progress = progress
         self._sum = Reconciliation()
-        self._places: set[str] = set()
+        self._places = self._reserved()
         self._losses: Counter[str] = Counter()
         self._counted_losses = False
-        classes = _classes(parts, chosen.NAME)
-        self._labels = list({label.key: label for label in classes.values()}.values())
+        classes = classes_of([part.state for part in parts], chosen.NAME)
+        self._labels = class_list(classes)
         self._outgoing = Outgoing(
             chosen, self._labels, {key: label.name for key, label in classes.items() if label.name != key}
         )
-        self._files = _leaving(repository, parts, progress)
+        self._files = leaving(repository, parts, progress)
         self.dropped = 0
 
     def count_losses(self) -> None:
@@ -210,18 +251,60 @@ class _Export:
 
     def write(self, folder: Path) -> None:
         """Write everything."""
-        writer = FolderWriter(str(folder))
+        annotation, pictures = FolderWriter(str(folder)), FolderWriter(str(folder))  # one writes while the other does
         try:
-            for written in self._format.write(self._records(writer), self._labels, self._sum.report):
-                self._write(written, writer)
+            records, shard_bytes = self._records(pictures), self._wanted.shard_bytes
+            for written in written_files(self._format, records, self._labels, self._sum.report, shard_bytes):
+                self._write(written, annotation)
+            self._close_sum()
+            self._write_manifest(annotation)
         finally:
-            writer.close()
+            annotation.close()
+            pictures.close()
+
+    def _close_sum(self) -> None:
         files_left, instances_left = self._sum.left_out
         self._sum.files_out = self._sum.files_in - files_left
         self._sum.instances_out = self._sum.instances_in - instances_left
         self._result.files, self._result.instances = self._sum.files_out, self._sum.instances_out
         self._result.problems = self._sum.problems
         self._result.sentence = self._sum.sentence("exported")
+
+    def _described(self) -> Part | None:
+        """The part that a manifest describes; None where it is not one whole state for an engine."""
+        part = self._parts[0]
+        single = len(self._parts) == 1 and part.selected is None
+        return part if single and self._format.NAME in ENGINE_FORMATS else None
+
+    def _reserved(self) -> set[str]:
+        """Paths that no picture can have."""
+        part = self._described()
+        if part is None:
+            return set()
+        return {FILE_NAME, REMOVED_NAME} if part.before is not None else {FILE_NAME}
+
+    def _write_manifest(self, writer: FolderWriter) -> None:
+        """Say what was exported, where nothing was left out."""
+        part = self._described()
+        if part is None or self._sum.left_out != (0, 0):
+            return
+        if part.before is not None:
+            writer.write(REMOVED_NAME, self._counted(removed_lines(part.removed)))
+        counts = part.state.counts
+        manifest = Manifest(
+            written=self._format.NAME,
+            state=exported_state(part.state),
+            since=exported_state(part.before) if part.before is not None else None,
+            selection="all" if self._wanted.everything else "complete",
+            pictures=self._wanted.pictures != "none",
+            shard_bytes=self._wanted.shard_bytes,
+            files=self._result.files,
+            instances=self._result.instances,
+            removed=len(part.removed),
+            total=counts.files if self._wanted.everything else counts.complete,
+            labels=exported_labels(self._labels),
+        )
+        writer.write(FILE_NAME, self._counted([manifest.spelled()]))
 
     def _write(self, written: WrittenFile, writer: FolderWriter) -> None:
         """Write a file of the annotation: straight to its name where it comes in one piece and nothing is there."""
@@ -264,7 +347,7 @@ class _Export:
     def _record(self, file: Leaving, ready: Ready | None, writer: FolderWriter) -> FileRecord:
         if ready is not None and ready.damage:
             raise Corruption("object-damaged", ready.damage)
-        original = original_of(self._originals, file.entry) if self._originals else None
+        original = original_of(self._wanted.originals, file.entry) if self._wanted.originals else None
         content = self._content(file, original)
         if ready is not None and ready.prepared is not None:
             record = self._outgoing.waiting(file, ready)
@@ -280,10 +363,10 @@ class _Export:
         """The bytes of a file that go along; None where none do. Raises Corruption, also where it has no size."""
         if original is not None:
             return original.content
-        if self._pictures == "none" and file.size is not None:
+        if self._wanted.pictures == "none" and file.size is not None:
             return None
         content = b"".join(file.state.objects.read_blob(file.entry.state.blob))
-        return None if self._pictures == "none" else content
+        return None if self._wanted.pictures == "none" else content
 
     def _put_picture(
         self, record: FileRecord, content: bytes, entry: Entry, original: Original | None, writer: FolderWriter
@@ -292,7 +375,7 @@ class _Export:
         if place in self._places:
             raise Refused("file-exists", f"Two of the files would be {place!r} in the export.", path=place)
         self._places.add(place)
-        if self._pictures == "link" and self._is_linked(entry, original, writer, place):
+        if self._wanted.pictures == "link" and self._is_linked(entry, original, writer, place):
             self._result.linked_files += 1
             return
         writer.write(place, [content], new=True)
@@ -304,26 +387,3 @@ class _Export:
         if original is not None:
             return link_original(self._repository, original, blob, writer, place)
         return clone_stored(self._repository, blob, writer, place)
-
-
-def _leaving(repository: Repository, parts: list[_Part], progress: Progress) -> list[Leaving]:
-    """The files that go out, with their sizes, which are read where nothing is known of them yet."""
-    files = [(part, entry) for part in parts for entry in part.entries]
-    blobs = blob_array([entry.state.blob for _, entry in files])
-    pictures = Pictures(repository)
-    pictures.learn(blobs, watcher=progress)
-    sizes = [picture_of(fact).size for fact in pictures.known(blobs)[0]]
-    return [Leaving(part.state, entry, part.split, size) for (part, entry), size in zip(files, sizes, strict=True)]
-
-
-def _classes(parts: list[_Part], format_name: str) -> dict[str, LabelRecord]:
-    """Key to class, for every label of the schemas: a subset of the files does not renumber them.
-
-    Tools know names only, so a class goes out under the name that the first state's schema has for it.
-    """
-    found: dict[str, LabelRecord] = {}
-    for part in parts:
-        for label in part.state.schema.in_order():
-            fields, name = dict(label.formats.get(format_name, {})), label.name or label.key
-            found.setdefault(label.key, LabelRecord(name, name, label.index, fields))
-    return found

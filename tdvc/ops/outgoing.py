@@ -6,15 +6,15 @@ work of an export, and none of it changes anything: so worker processes do it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
 from tdvc.errors import Corruption
 from tdvc.formats._videos import SIZE, size_in_properties
-from tdvc.formats.base import FileRecord, LabelRecord, WritableFormat
+from tdvc.formats.base import FileRecord, LabelRecord, ShardedFormat, WritableFormat, WrittenFile
 from tdvc.model.problems import Report
 from tdvc.model.records import Instance
 from tdvc.ops.locked import with_keys
@@ -157,6 +157,37 @@ class Outgoing:
     def _is_own(self, name: str, raw: bytes) -> bool:
         """Whether properties are nothing but what this format said itself, which it writes back."""
         return name == "properties" and set(_keys.decode(raw)) == {self._format.NAME}
+
+
+def classes_of(states: Iterable[Directory], format_name: str) -> dict[str, LabelRecord]:
+    """Key to class, for every label of the schemas: a subset of the files does not renumber them.
+
+    Tools know names only, so a class goes out under the name that the first state's schema has for it.
+    """
+    found: dict[str, LabelRecord] = {}
+    for state in states:
+        for label in state.schema.in_order():
+            fields, name = dict(label.formats.get(format_name, {})), label.name or label.key
+            found.setdefault(label.key, LabelRecord(name, name, label.index, fields))
+    return found
+
+
+def class_list(classes: Mapping[str, LabelRecord]) -> list[LabelRecord]:
+    """The classes in order, by their numbers; labels of one name are one class."""
+    return list({label.key: label for label in classes.values()}.values())
+
+
+def written_files(
+    chosen: WritableFormat,
+    records: Iterable[FileRecord],
+    labels: Sequence[LabelRecord],
+    report: Report,
+    shard_bytes: int,
+) -> Iterator[WrittenFile]:
+    """What a format writes, in shards of about that size; 0 for what the format says."""
+    if not shard_bytes:
+        return chosen.write(records, labels, report)
+    return cast(ShardedFormat, chosen).write_shards(records, labels, report, shard_bytes)
 
 
 _RAW = frozenset(("attributes", "properties", "score"))

@@ -23,16 +23,15 @@ from tdvc.model.geometry import area
 from tdvc.model.records import Instance, make_instance
 from tdvc.model.schema import Attribute, Label, Option, Schema
 from tdvc.ops import libraries
-from tdvc.ops import stats as module
 from tdvc.ops.annotate import annotate, complete
 from tdvc.ops.committing import commit
 from tdvc.ops.stats import stats
-from tdvc.ops.statsanswers import MAX_ANSWERS
-from tdvc.ops.statscounting import Samples, Tally, quantiles_of
-from tdvc.ops.statsgathering import MAX_LABELS_OF_FILE
-from tdvc.ops.statspage import write_stats_page
-from tdvc.ops.statsplot import write_stats_plot
-from tdvc.ops.statsrecords import LabelFigures, Quantiles, StateStats
+from tdvc.ops.stats.answers import MAX_ANSWERS
+from tdvc.ops.stats.counting import Samples, Tally, quantiles_of
+from tdvc.ops.stats.gathering import MAX_LABELS_OF_FILE
+from tdvc.ops.stats.page import write_stats_page
+from tdvc.ops.stats.plot import write_stats_plot
+from tdvc.ops.stats.records import LabelFigures, Quantiles, StateStats
 from tdvc.ops.transfer import mirror
 from tdvc.repo.directory import Directory
 from tdvc.repo.entry import FileState
@@ -178,7 +177,7 @@ def test_answers_beyond_the_bound_are_counted(repository: Repository) -> None:
 
 
 def test_attributes_beyond_the_bound_are_counted(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tdvc.ops.statsanswers.MAX_QUESTIONS", 2)
+    monkeypatch.setattr("tdvc.ops.stats.answers.MAX_QUESTIONS", 2)
     stock(repository, "Main", {"a": (b"a", [box("dog", attributes={"a": "1", "b": "1", "c": "1"})])})
     state = one(repository)
     assert (len(label(state, "dog").attributes), state.answers_left_out) == (2, 1)
@@ -324,7 +323,7 @@ def test_growth(pets: Repository) -> None:
 
 
 def test_a_long_history_is_thinned_evenly(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_POINTS", 4)
+    monkeypatch.setattr("tdvc.ops.stats.verb.MAX_POINTS", 4)
     for number in range(10):
         stock(repository, "Main", {f"{number}": b"%d" % number})
         commit(repository, f"{number}")

@@ -20,10 +20,10 @@ from tdvc.ops.completeness import Marks
 from tdvc.ops.pictures import Pictures
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.querying import Matcher
-from tdvc.ops.statscomparing import compare
-from tdvc.ops.statscounting import Ints
-from tdvc.ops.statsgathering import Notes
-from tdvc.ops.statsrecords import Growth, GrowthPoint, StateStats, Stats
+from tdvc.ops.stats.comparing import compare
+from tdvc.ops.stats.counting import Ints
+from tdvc.ops.stats.gathering import Notes
+from tdvc.ops.stats.records import Growth, GrowthPoint, StateStats, Stats
 from tdvc.ops.validating_page import Page
 from tdvc.query.parser import Query, parse
 from tdvc.repo.commit import first_parents

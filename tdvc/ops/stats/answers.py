@@ -14,8 +14,8 @@ import numpy as np
 
 from tdvc.columns.arrays import words
 from tdvc.model.schema import Schema
-from tdvc.ops.statscounting import Ints, Samples
-from tdvc.ops.statsrecords import Answer, AttributeFigures, Quantiles
+from tdvc.ops.stats.counting import Ints, Samples
+from tdvc.ops.stats.records import Answer, AttributeFigures, Quantiles
 
 MAX_QUESTIONS = 10_000
 """So many pairs of a label and an attribute are looked at."""

@@ -15,8 +15,8 @@ from typing import Any
 from tdvc.names import printable
 from tdvc.ops.libraries import library
 from tdvc.ops.placing import check_place, write_whole
-from tdvc.ops.statsrecords import StateStats, Stats
-from tdvc.ops.statswords import bin_name, figure, when
+from tdvc.ops.stats.records import StateStats, Stats
+from tdvc.ops.stats.words import bin_name, figure, when
 
 MAX_BARS = 30
 """So many labels are drawn, those with most instances."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tdvc.ops.statsrecords import Bin, Quantiles, StateStats
+from tdvc.ops.stats.records import Bin, Quantiles, StateStats
 
 _LONG = 1e7
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tdvc.ops.statsrecords import Growth
-from tdvc.ops.statswords import when
+from tdvc.ops.stats.records import Growth
+from tdvc.ops.stats.words import when
 from tdvc.ops.webpage import markup
 
 _WIDE, _HIGH = 640, 180

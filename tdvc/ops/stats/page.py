@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tdvc.ops.placing import check_place, write_whole
-from tdvc.ops.statsdrawing import bar, columns, lines
-from tdvc.ops.statsrecords import AttributeFigures, Comparison, Growth, LabelFigures, StateStats, Stats
-from tdvc.ops.statswords import bin_name, figure, names_of, percent, spread, spread_of_shares
+from tdvc.ops.stats.drawing import bar, columns, lines
+from tdvc.ops.stats.records import AttributeFigures, Comparison, Growth, LabelFigures, StateStats, Stats
+from tdvc.ops.stats.words import bin_name, figure, names_of, percent, spread, spread_of_shares
 from tdvc.ops.webpage import colours, markup, part, policy
 
 _HEAD = """<!doctype html>
@@ -40,7 +40,7 @@ def write_stats_page(found: Stats, place: Path, *, force: bool = False) -> int:
 
 
 def _pieces(found: Stats) -> Iterator[str]:
-    style = colours() + part("tdvc.ops", "statspage.css")
+    style = colours() + part("tdvc.ops.stats", "page.css")
     yield _HEAD.format(policy=policy(style=style), style=style)
     yield f"<h1>{markup(', '.join(state.revision for state in found.states))}</h1>\n"
     if found.where:

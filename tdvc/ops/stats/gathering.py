@@ -14,9 +14,9 @@ import numpy as np
 from tdvc.ids import FileId
 from tdvc.model.schema import Schema
 from tdvc.ops.pictures import PROBLEMS, Blobs
-from tdvc.ops.statsanswers import Answers
-from tdvc.ops.statscounting import Ints, Places, Samples, Tally, added, different, pairs
-from tdvc.ops.statsrecords import (
+from tdvc.ops.stats.answers import Answers
+from tdvc.ops.stats.counting import Ints, Places, Samples, Tally, added, different, pairs
+from tdvc.ops.stats.records import (
     Bin,
     Imbalance,
     LabelFigures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from tdvc.ops.statsrecords import Comparison, Distance, LabelComparison, StateStats
+from tdvc.ops.stats.records import Comparison, Distance, LabelComparison, StateStats
 
 
 def compare(states: Sequence[StateStats], shares: Sequence[Mapping[str, float]]) -> Comparison:
