@@ -1,239 +1,96 @@
 """Time and memory of reading pictures in random order, as a training run does.
 
-    loader.py FOLDER [--files 100000] [--bytes 15000] [--seed 1] [--workers 0 2] [--times 3] [--peers ...]
+    loader.py FOLDER [--files 100000] [--bytes 15000] [--seed 1] [--workers 0 1 2] [--times 3] [--readers ...]
 
 Makes in FOLDER, where they are not there yet, the same seeded bytes as loose files, as a repository, and for the peers
-whose library is installed as Parquet for Hugging Face `datasets`, as Lance and as WebDataset shards. Then an epoch is
-read from each, every picture once, as bytes. All read in the same random order but WebDataset, which is read in the
-order of its shards, for it can't do otherwise. Readers take turns; the median of the rates is given, and the ratio to
-loose files. With workers, each forked process reads its share and nothing is sent between them.
+as Parquet for Hugging Face `datasets`, as Lance and as WebDataset shards. Each peer has its own environment there. Then
+an epoch is read from each, every picture once, as bytes; `readers.py` says how. Readers take turns; the median of the
+times is given, and that of the ratios to loose files in the same turn. With workers, that many processes begin at one
+moment, each reads its share, and the slowest counts; nothing is sent between them. `busy` is the ratio in seconds of
+processor, of all workers together: it says more where others use the machine.
 
-The page cache is warm: everything is read once before. `--cold` asks the system to forget each file before each epoch
-(`posix_fadvise`), which it may not do; those rates say what the disk does.
+`tdvc` is the loader as it is, going through an epoch; `tdvc-each` takes `samples[i].bytes` one by one instead,
+`tdvc-unmapped` reads by calls, `tdvc-full` hashes every byte.
 
-Memory is what a worker has beyond a process that read nothing: its peak (`VmHWM`), where mapped files count although
-they are the system's cache and shared, and its private part (`RssAnon`), for which the limit is.
+The page cache is warm: the system is asked to forget each file (`posix_fadvise`), for it keeps what was written in
+smaller pieces than what was read; then all is read once, file by file, and an epoch that is not counted. `--cold` asks
+it to forget before each epoch, which it may not do; those rates say what the disk does.
+
+Memory is what a worker has beyond an interpreter that read nothing: its peak (`VmHWM`), where mapped files count
+although they are the system's cache and shared, and its private part (`RssAnon`), for which the limit is.
 """
-
-# ruff: noqa: PLC0415 - each peer's library is imported where it is measured
 
 from __future__ import annotations
 
 import argparse
-import functools
-import importlib
-import importlib.util
 import json
-import multiprocessing
 import os
-import random
-import resource
+import platform
 import shutil
 import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tdvc
-from tdvc.ids import Kind
-from tdvc.repo.entry import FileState
-from tdvc.repo.repository import Repository
+from compare import progress
+from peers import Tool, Unavailable, install, programs
 
-READERS = ("loose", "tdvc", "tdvc-unmapped", "tdvc-full", "parquet", "lance", "webdataset")
-LIBRARIES = {"parquet": "datasets", "lance": "lance", "webdataset": "webdataset"}
-HOW: dict[str, dict[str, Any]] = {"tdvc-unmapped": {"memory_map": False}, "tdvc-full": {"verify": "full"}}
+PROGRAM = Path(__file__).with_name("readers.py")
 LEAST_RATIO, OPEN_SECONDS, WORKER_MB = 4.0, 0.3, 150.0
-TOGETHER = 2000
-Pictures = Sequence[tuple[str, bytes]]
-Read = Callable[[Path, Sequence[int], int, int], int]
 
 
-def picture(number: int, length: int, seed: int) -> bytes:
-    """Bytes that begin like a JPEG and do not compress."""
-    return b"\xff\xd8\xff" + random.Random(seed * 1_000_003 + number).randbytes(length - 3)
+def peer(name: str, package: str) -> Tool:
+    shown = f"python -c 'import importlib.metadata as m; print(m.version(\"{package}\"))'"
+    return Tool(name=name, version=shown, package=package, peer=True, steps={})
 
 
-def path_of(number: int) -> str:
-    return f"{number % 100:02}/{number:07}.jpg"
-
-
-def make_loose(folder: Path, options: argparse.Namespace) -> None:
-    for number in range(options.files):
-        place = folder / path_of(number)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(picture(number, options.bytes, options.seed))
-
-
-def make_tdvc(folder: Path, options: argparse.Namespace) -> None:
-    repository = Repository.init(folder, author="bench", durable=False)
-    with repository.transaction("pictures") as edit:
-        for first in range(0, options.files, TOGETHER):
-            numbers = range(first, min(first + TOGETHER, options.files))
-            contents = [picture(number, options.bytes, options.seed) for number in numbers]
-            blobs = [(path_of(n), edit.writer.put(Kind.BLOB, c)) for n, c in zip(numbers, contents, strict=True)]
-            for (path, blob), file_id in zip(blobs, edit.fresh_ids("Main", blobs), strict=True):
-                edit.put("Main", path, FileState(file_id, blob, options.bytes, media_type=b"image/jpeg"))
-    tdvc.commit(repository, "pictures", verify=False)
-    tdvc.snapshot(repository, "Main", "v1", verify=False)
-
-
-def batches(options: argparse.Namespace) -> Any:
-    import pyarrow as pa
-
-    for first in range(0, options.files, TOGETHER):
-        numbers = range(first, min(first + TOGETHER, options.files))
-        contents = [picture(number, options.bytes, options.seed) for number in numbers]
-        yield pa.table({"path": [path_of(n) for n in numbers], "content": pa.array(contents, pa.large_binary())})
-
-
-def make_parquet(folder: Path, options: argparse.Namespace) -> None:
-    import datasets
-    import pyarrow.parquet as pq
-
-    folder.mkdir()
-    for number, table in enumerate(batches(options)):
-        pq.write_table(table, folder / f"{number:05}.parquet", compression="none", row_group_size=100)
-    files = [str(place) for place in sorted(folder.glob("*.parquet"))]
-    datasets.Dataset.from_parquet(files, cache_dir=str(folder / "cache")).save_to_disk(str(folder / "ready"))
-
-
-def make_lance(folder: Path, options: argparse.Namespace) -> None:
-    import lance
-
-    for number, table in enumerate(batches(options)):
-        lance.write_dataset(table, str(folder), mode="append" if number else "create")
-
-
-def make_webdataset(folder: Path, options: argparse.Namespace) -> None:
-    import webdataset
-
-    folder.mkdir()
-    with webdataset.ShardWriter(str(folder / "%05d.tar"), maxcount=TOGETHER, verbose=0) as shards:
-        for number in range(options.files):
-            shards.write({"__key__": f"{number:07}", "jpg": picture(number, options.bytes, options.seed)})
-
-
-def read_loose(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    total = 0
-    top = str(folder)
-    for number in order[rank::world]:
-        with open(f"{top}/{path_of(number)}", "rb") as file:
-            total += len(file.read())
-    return total
-
-
-@functools.cache
-def open_tdvc(folder: Path, **how: Any) -> Any:
-    samples = tdvc.load(folder, "v1", **how)
-    samples.read(0)
-    return samples
-
-
-def read_tdvc(folder: Path, order: Sequence[int], rank: int, world: int, **how: Any) -> int:
-    del order  # an epoch has its own, as random
-    return sum(map(len, open_tdvc(folder, **how).epoch(rank=rank, world_size=world).iter_bytes()))
-
-
-def read_tdvc_unmapped(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    return read_tdvc(folder, order, rank, world, **HOW["tdvc-unmapped"])
-
-
-def read_tdvc_full(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    return read_tdvc(folder, order, rank, world, **HOW["tdvc-full"])
-
-
-def read_parquet(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    import datasets
-
-    rows = datasets.load_from_disk(str(folder / "ready"))
-    return sum(len(rows[number]["content"]) for number in order[rank::world])
-
-
-def read_lance(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    import lance
-
-    rows, mine, total = lance.dataset(str(folder)), order[rank::world], 0
-    for first in range(0, len(mine), 64):
-        found = rows.take(list(mine[first : first + 64]), columns=["content"])
-        total += sum(len(content.as_buffer()) for content in found["content"])
-    return total
-
-
-def read_webdataset(folder: Path, order: Sequence[int], rank: int, world: int) -> int:
-    import webdataset
-
-    del order
-    shards = [str(place) for place in sorted(folder.glob("*.tar"))][rank::world]
-    rows = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False)
-    return sum(len(row["jpg"]) for row in rows)
-
-
-MAKERS = {
-    "loose": make_loose,
-    "tdvc": make_tdvc,
-    "parquet": make_parquet,
-    "lance": make_lance,
-    "webdataset": make_webdataset,
+PEERS = {
+    "parquet": peer("parquet", "datasets"),
+    "lance": peer("lance", "pylance"),
+    "webdataset": peer("webdataset", "webdataset"),
 }
-READS: dict[str, Read] = {
-    "loose": read_loose,
-    "tdvc": read_tdvc,
-    "tdvc-unmapped": read_tdvc_unmapped,
-    "tdvc-full": read_tdvc_full,
-    "parquet": read_parquet,
-    "lance": read_lance,
-    "webdataset": read_webdataset,
-}
+TO_BE_BEATEN = ("parquet", "lance")
+"""Those that read in random order, too."""
+Runs = dict[str, list[dict[str, float]]]
+"""The epochs of each reader."""
+READERS = ("loose", "tdvc", "tdvc-each", "tdvc-unmapped", "tdvc-full", *PEERS)
+
+
+def command(what: str, reader: str, folder: Path, options: argparse.Namespace) -> list[str]:
+    """How `readers.py` is called for a reader."""
+    python = str(programs(PEERS[reader], options.folder) / "python") if reader in PEERS else sys.executable
+    numbers = (f"--files={options.files}", f"--bytes={options.bytes}", f"--seed={options.seed}")
+    return [python, str(PROGRAM), what, reader, str(folder), *numbers]
 
 
 def place_of(folder: Path, reader: str) -> Path:
     return folder / reader.split("-")[0]
 
 
-def private_mb() -> tuple[float, float]:
-    """The peak and the private part of this process, MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    fields = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.endswith("kB")}
-    return fields["VmHWM"], fields["RssAnon"]
-
-
-def prepare(reader: str, folder: Path) -> None:
-    """Import what the reader needs and open tdvc's; opening is measured by itself, and done once for many epochs."""
-    if reader.startswith("tdvc"):
-        open_tdvc(folder, **HOW.get(reader, {}))
-    elif reader in LIBRARIES:
-        importlib.import_module(LIBRARIES[reader])
-
-
-def work(reader: str, folder: Path, order: Sequence[int], rank: int, world: int, pipe: Any) -> None:
-    prepare(reader, folder)
-    began = time.monotonic()
-    total = READS[reader](folder, order, rank, world)
-    pipe.send((total, time.monotonic() - began, *private_mb()))
-    pipe.close()
-
-
-def nothing(pipe: Any) -> None:
-    pipe.send(private_mb())
-    pipe.close()
-
-
-def in_processes(targets: Sequence[Callable[..., None]], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Run functions in fresh interpreters side by side; what each sends."""
-    context = multiprocessing.get_context("spawn")
-    running = []
-    for target, given in zip(targets, arguments, strict=True):
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=target, args=(*given, theirs))
-        process.start()
-        theirs.close()
-        running.append((process, ours))
-    found = [ours.recv() for _, ours in running]
-    for process, _ in running:
-        process.join()
-    return found
+def side_by_side(reader: str, options: argparse.Namespace, world: int) -> list[dict[str, float]]:
+    """Read one epoch in processes that begin at one moment; what each says."""
+    common = command("read", reader, place_of(options.folder, reader), options)
+    running = [
+        subprocess.Popen(
+            [*common, f"--rank={rank}", f"--world={world}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+    ready = [process.stdout.readline() for process in running if process.stdout]
+    if ready != ["ready\n"] * world:
+        for process in running:
+            process.kill()
+        raise SystemExit(f"{reader} could not begin")
+    for process in running:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [json.loads(process.communicate()[0]) for process in running]
 
 
 def forget(folder: Path) -> None:
@@ -246,27 +103,96 @@ def forget(folder: Path) -> None:
             os.close(descriptor)
 
 
-def epoch_seconds(reader: str, options: argparse.Namespace, workers: int, order: Sequence[int]) -> list[float]:
-    """How long an epoch takes, the start of processes left out; the peak of a worker, and its private part, MB."""
-    folder, world = place_of(options.folder, reader), max(1, workers)
+def warm(folder: Path) -> None:
+    """Read everything below a folder once, as a copy would."""
+    forget(folder)
+    for place in sorted(folder.rglob("*")):
+        if place.is_file():
+            with place.open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
+def epoch(reader: str, options: argparse.Namespace, workers: int) -> dict[str, float]:
+    """The seconds of an epoch, those of processor, and the most memory of a worker."""
     if options.cold:
-        forget(folder)
-    found = in_processes([work] * world, [(reader, folder, order, rank, world) for rank in range(world)])
-    total = sum(one[0] for one in found)
+        forget(place_of(options.folder, reader))
+    found = side_by_side(reader, options, max(1, workers))
+    total = sum(one["bytes"] for one in found)
     if total != options.files * options.bytes:
         raise SystemExit(f"{reader} read {total} bytes of {options.files * options.bytes}")
-    return [max(one[part] for one in found) for part in (1, 2, 3)]
+    most = {name: max(one[name] for one in found) for name in ("seconds", "peak_mb", "private_mb")}
+    return {**most, "busy_seconds": sum(one["busy_seconds"] for one in found)}
 
 
-def opening_seconds(options: argparse.Namespace) -> float:
-    seconds = []
-    for _ in range(5):
-        began = time.monotonic()
-        samples = tdvc.load(options.folder / "tdvc", "v1")
-        seconds.append(time.monotonic() - began)
-        if len(samples) != options.files:
-            raise SystemExit(f"opened {len(samples)} files of {options.files}")
-    return statistics.median(seconds)
+def take_turns(readers: Sequence[str], options: argparse.Namespace, workers: int) -> Runs:
+    """Some epochs of each reader; who begins changes."""
+    runs: Runs = {reader: [] for reader in readers}
+    for number in range(options.times + (not options.cold)):
+        first = number % len(readers)
+        for reader in (*readers[first:], *readers[:first]):
+            found = epoch(reader, options, workers)
+            if number or options.cold:  # the first one warms
+                runs[reader].append(found)
+    return runs
+
+
+def ratio(runs: Runs, reader: str, to: str, what: str = "seconds") -> float:
+    """How much longer `to` takes than a reader, measured in the same turn; the median of all turns, or NaN."""
+    pairs = zip(runs[reader], runs.get(to, ()), strict=False)
+    return statistics.median([other[what] / one[what] for one, other in pairs] or [float("nan")])
+
+
+def report(runs: Runs, options: argparse.Namespace, workers: int, idle: dict[str, float]) -> list[str]:
+    """Print the epochs; the limits that were missed."""
+    missed = []
+    for reader, found in runs.items():
+        seconds = statistics.median(run["seconds"] for run in found)
+        peak, private = (max(run[name] for run in found) - idle[name] for name in ("peak_mb", "private_mb"))
+        to_loose, busy = ratio(runs, reader, "loose"), ratio(runs, reader, "loose", "busy_seconds")
+        said = f"{seconds:8.3f} s {seconds / options.files * 1e6:7.2f} us each {to_loose:6.2f}x loose {busy:6.2f}x busy"
+        print(f"{workers} workers  {reader:<13} {said} {peak:6.0f} MB peak {private:5.0f} MB private", flush=True)
+        if reader == "tdvc" and private > WORKER_MB:
+            missed.append(f"{workers} workers: {private:.0f} MB private, limit {WORKER_MB:.0f}")
+        if reader == "tdvc" and to_loose < LEAST_RATIO:
+            missed.append(f"{workers} workers: {to_loose:.2f}x loose files, limit {LEAST_RATIO}")
+        if reader in TO_BE_BEATEN and ratio(runs, reader, "tdvc") > 1:
+            missed.append(f"{workers} workers: {reader} is ahead")
+    return missed
+
+
+def opening(options: argparse.Namespace) -> dict[str, float]:
+    """Seconds of each part of opening in a new process."""
+    argv = command("open", "tdvc", place_of(options.folder, "tdvc"), options)
+    found = [json.loads(subprocess.run(argv, check=True, capture_output=True).stdout) for _ in range(5)]
+    if any(one["files"] != options.files for one in found):
+        raise SystemExit(f"opened {found[0]['files']} files of {options.files}")
+    median = {name: statistics.median(one[name] for one in found) for name in ("import", "open", "first")}
+    parts = f"{median['import']:.3f} s imports before, {median['first']:.3f} s the first picture after"
+    print(f"{median['open']:.3f} s to open {options.files:,} files in a new process (limit {OPEN_SECONDS}); {parts}")
+    return median
+
+
+def make_missing(options: argparse.Namespace) -> list[str]:
+    """Make what is not there; the readers that can be measured."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for reader in options.readers:
+        try:
+            if reader in PEERS:
+                print(f"{reader}: {PEERS[reader].package} {install(PEERS[reader], options.folder)}")
+        except Unavailable as reason:
+            print(f"{reader} is left out: {reason}")
+            continue
+        place = place_of(options.folder, reader)
+        if not place.exists():
+            progress(f"making {place.name}")
+            part = place.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            subprocess.run(command("make", place.name, part, options), check=True, stdout=subprocess.DEVNULL)
+            part.rename(place)
+        kept.append(reader)
+    return kept
 
 
 def arguments() -> argparse.Namespace:
@@ -275,62 +201,35 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--bytes", type=int, default=15_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS))
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--json", type=Path, help="where every single figure goes")
-    return parser.parse_args()
-
-
-def make_missing(options: argparse.Namespace) -> list[str]:
-    """Make what is not there; the readers that can be measured."""
-    options.folder.mkdir(parents=True, exist_ok=True)
-    kept = []
-    for reader in options.readers:
-        name, place = reader.split("-")[0], place_of(options.folder, reader)
-        if name in LIBRARIES and importlib.util.find_spec(LIBRARIES[name]) is None:
-            print(f"{name} is left out: {LIBRARIES[name]} is not installed")
-            continue
-        if not place.exists():
-            part = place.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            MAKERS[name](part, options)
-            part.rename(place)
-        kept.append(reader)
-    return kept
+    options = parser.parse_args()
+    options.folder = options.folder.resolve()
+    return options
 
 
 def main() -> int:
     """Read the arguments, measure, and say whether the limits were kept."""
     options = arguments()
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     readers = make_missing(options)
-    order = list(range(options.files))
-    random.Random(options.seed).shuffle(order)
-    (idle,) = in_processes([nothing], [()])
-    figures: dict[str, Any] = {"cache": "cold" if options.cold else "warm", "opening": opening_seconds(options)}
-    print(f"{figures['opening']:.3f} s to open {options.files:,} files (limit {OPEN_SECONDS})")
-    missed = figures["opening"] > OPEN_SECONDS
+    (idle,) = side_by_side("nothing", options, 1)
+    figures: dict[str, Any] = {"cache": "cold" if options.cold else "warm", "interpreter": idle}
+    missed = []
+    if "tdvc" in readers:
+        figures["opening"] = opening(options)
+        missed += ["opening"] * (figures["opening"]["open"] > OPEN_SECONDS)
+    for folder in {place_of(options.folder, reader) for reader in readers if not options.cold}:
+        warm(folder)
     for workers in options.workers:
-        runs: dict[str, list[list[float]]] = {reader: [] for reader in readers}
-        for number in range(options.times + (not options.cold)):
-            for reader in readers[number % len(readers) :] + readers[: number % len(readers)]:
-                found = epoch_seconds(reader, options, workers, order)
-                if number or options.cold:  # the first one warms
-                    runs[reader].append(found)
-        median = {reader: statistics.median(run[0] for run in found) for reader, found in runs.items()}
-        figures[f"{workers} workers"] = runs
-        for reader, seconds in median.items():
-            peak, private = (max(run[part] for run in runs[reader]) - idle[part - 1] for part in (1, 2))
-            ratio = median.get("loose", seconds) / seconds
-            each = seconds / options.files * 1e6
-            said = f"{seconds:8.3f} s {each:7.2f} us each {ratio:6.2f}x loose"
-            print(f"{workers} workers  {reader:<13} {said} {peak:6.0f} MB peak {private:5.0f} MB private")
-            missed |= reader == "tdvc" and (private > WORKER_MB or ("loose" in median and ratio < LEAST_RATIO))
+        figures[f"{workers} workers"] = runs = take_turns(readers, options, workers)
+        missed += report(runs, options, workers, idle)
     if options.json:
         options.json.write_text(json.dumps(figures))
-    print(f"the runner itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
-    print("a limit was missed" if missed else "all limits were kept")
+    print("\n".join(f"missed: {one}" for one in missed) or "all limits were kept")
     return 0
 
 

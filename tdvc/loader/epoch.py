@@ -48,6 +48,11 @@ class Epoch:
         self._even = even
         self._begin(0)
 
+    def set_epoch(self, number: int) -> None:
+        """Begin another epoch, with the same seed and share."""
+        self.number = number
+        self._begin(0)
+
     def _begin(self, had: int) -> None:
         """Start behind what all ranks together have had."""
         self._had = had
@@ -87,20 +92,26 @@ class Epoch:
 
     def iter_bytes(self) -> Iterator[bytes]:
         """As iterating, but the bytes of the files alone."""
-        if self.done >= len(self):
-            self.done = 0
-        rows = self.samples.positions[self.positions[self.done :]]
-        for content in self.samples.state.iter_blobs(rows):
+        left = self._begin_left()
+        for content in self.samples.state.iter_blobs(self.samples.positions[left]):
             self.done += 1
             yield content
 
     def _going_on(self) -> Iterator[int]:
         """The positions that are left; each counts as done when it is given out."""
-        if self.done >= len(self):
-            self.done = 0
-        for position in self.positions[self.done :].tolist():
+        for position in self._begin_left().tolist():
             self.done += 1
             yield position
+
+    def _begin_left(self) -> NDArray[np.int64]:
+        left = self.left
+        self.done = len(self) - len(left)
+        return left
+
+    @property
+    def left(self) -> NDArray[np.int64]:
+        """The positions that iterating gives: behind those that are done, all where every one is."""
+        return self.positions[self.done :] if self.done < len(self) else self.positions
 
     def state_dict(self, done: int | None = None) -> dict[str, Any]:
         """How far it is, as plain values.

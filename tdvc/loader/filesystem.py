@@ -39,6 +39,7 @@ class TdvcFileSystem(_fsspec.AbstractFileSystem):
 
     def __init__(self, repository: str, revision: str = "", verify: str = "full", **options: Any) -> None:
         super().__init__(**options)
+        self._top = f"{_SCHEME}{repository}@{revision}/"
         self._samples: Samples = load(repository, revision or None, verify=verify)
 
     @classmethod
@@ -54,6 +55,10 @@ class TdvcFileSystem(_fsspec.AbstractFileSystem):
             return {}
         repository, revision, _ = _parts(path)
         return {"repository": repository, "revision": revision}
+
+    def unstrip_protocol(self, name: str) -> str:
+        """The URL of a path."""
+        return f"{self._top}{self._strip_protocol(name)}"
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
         """What is directly in a folder, or the file itself. Raises FileNotFoundError."""
@@ -102,11 +107,19 @@ class TdvcFileSystem(_fsspec.AbstractFileSystem):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return found
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> io.BytesIO:
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> _File:
         del options
         if mode != "rb":
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-        return io.BytesIO(self.cat_file(path))
+        return _File(self.cat_file(path))
+
+
+class _File(io.BytesIO):
+    """A file that is open; some readers ask it for its size."""
+
+    @property
+    def size(self) -> int:
+        return self.getbuffer().nbytes
 
 
 def _parts(url: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ Source: the documentation of torchvision, "TorchVision Object Detection Finetuni
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -29,52 +29,96 @@ _torch_data: Any = library("torch.utils.data", "torch")
 class TorchSamples(_torch_data.Dataset):
     """Samples as a map-style `Dataset`, for any number of workers.
 
-    `DataLoader(TorchSamples(samples), sampler=epoch.positions.tolist())` gives them in the order of an epoch. What is
-    given out is what `transform` of the samples makes; `(picture, target)` for detection where there is none.
+    `DataLoader(TorchSamples(samples), sampler=TorchOrder(epoch))` gives them in the order of an epoch. What is given
+    out is what `transform` of the samples makes; `(picture, target)` for detection where there is none.
+
+    Args:
+        samples: what is in it.
+        masks: whether targets have the pixels of each instance.
+        keypoints: whether targets have the points of skeletons.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, *, masks: bool = False, keypoints: bool = False) -> None:
         self.samples = samples
+        self._shapes = {"masks": masks, "keypoints": keypoints}
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, position: int) -> Any:
-        return _given(self.samples, position)
+        return _given(self.samples, position, self._shapes)
+
+
+class TorchOrder(_torch_data.Sampler):
+    """The order of an epoch, or of one rank's share of it, as a `Sampler` over the `TorchSamples` of its samples.
+
+    It begins where the epoch stands.
+    """
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.epoch.left)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.epoch.left.tolist())
+
+    def set_epoch(self, number: int) -> None:
+        """Begin another epoch; before the loader is iterated again."""
+        self.epoch.set_epoch(number)
 
 
 class TorchEpoch(_torch_data.IterableDataset):
     """An epoch as an `IterableDataset`, in the same order with any number of workers.
 
+    Workers have copies of the epoch. Those that live on (`persistent_workers`) learn of `set_epoch` through memory that
+    all share; a state is given to the epoch before the loader starts them.
+
     Args:
         epoch: what to go through.
         batch_size: that of the loader. PyTorch takes batches from its workers in turn, so each worker makes every
             n-th batch.
+        masks: as for `TorchSamples`.
+        keypoints: likewise.
     """
 
-    def __init__(self, epoch: Epoch, batch_size: int = 1) -> None:
+    def __init__(self, epoch: Epoch, batch_size: int = 1, *, masks: bool = False, keypoints: bool = False) -> None:
         if batch_size < 1:
             raise Usage("bad-usage", f"A batch has at least 1 sample, not {batch_size}.")
         self.epoch = epoch
         self.batch_size = batch_size
+        self._shapes = {"masks": masks, "keypoints": keypoints}
+        self._changes = 0
+        self._shared = torch.zeros(2, dtype=torch.int64).share_memory_()  # how many changes, and the epoch since then
 
     def __len__(self) -> int:
-        return len(self.epoch) - self.epoch.done
+        return len(self.epoch.left)
+
+    def set_epoch(self, number: int) -> None:
+        """Begin another epoch; before the loader is iterated again."""
+        self.epoch.set_epoch(number)
+        self._changes += 1
+        self._shared.copy_(torch.tensor([self._changes, number]))
 
     def __iter__(self) -> Iterator[Any]:
+        changes, epoch_number = self._shared.tolist()
+        if changes != self._changes:  # this is a worker's copy, made before
+            self.epoch.set_epoch(epoch_number)
+            self._changes = changes
         worker = _torch_data.get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        left = self.epoch.positions[self.epoch.done :].tolist()
+        left = self.epoch.left.tolist()
         for first in range(number * self.batch_size, len(left), count * self.batch_size):
             for position in left[first : first + self.batch_size]:
-                yield _given(self.epoch.samples, position)
+                yield _given(self.epoch.samples, position, self._shapes)
 
 
-def _given(samples: Samples, position: int) -> Any:
+def _given(samples: Samples, position: int, shapes: Mapping[str, bool]) -> Any:
     if samples.transform is not None:
         return samples[position]
     sample = samples.sample(position)
-    return picture_tensor(sample), detection_target(sample, position)
+    return picture_tensor(sample), detection_target(sample, position, **shapes)
 
 
 def picture_tensor(sample: Sample) -> Any:

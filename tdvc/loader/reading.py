@@ -8,7 +8,8 @@ Pages of a mapped file that were looked at are the system's cache, shared by all
 resident; the system takes them back when it needs them. Without maps the same bytes are read by one call each: slower,
 and nothing is resident.
 
-A packed blob that is in the trash of a sweep is still read, by the store; one that is mapped stays readable anyway.
+A pack that gc moves or joins with others stays readable where it is mapped; else the store finds its objects where they
+are now, in the trash too. What no snapshot or commit holds may be gone for good after that, and the error says so.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import hashlib
 import mmap
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tdvc.errors import StorageFailure
+from tdvc.errors import Corruption, StorageFailure
 from tdvc.ids import NO_ID, Kind, ObjectId, object_id
 from tdvc.loader.places import NOWHERE, PLACE, PLACES, Places, locate
 from tdvc.loader.rows import Rows
@@ -30,6 +32,18 @@ from tdvc.objects.store import ObjectStore
 from tdvc.storage.base import Storage
 
 _TOGETHER = 1024
+
+
+@contextmanager
+def swept_explained() -> Iterator[None]:
+    """Give what is missing of a state that was open already a hint. Raises Corruption."""
+    try:
+        yield
+    except Corruption as error:
+        if error.code != "object-missing":
+            raise
+        hint = "If gc ran since this state was opened, open it again. What a snapshot holds is never swept."
+        raise Corruption(error.code, error.message, hint=hint, **error.fields) from error
 
 
 class Reader:
@@ -93,30 +107,46 @@ class _Packed:
             return b""
         places = self._places or self._located()
         offset, stored_bytes, size_bytes, pack, codec = PLACE.unpack_from(places.places, PLACE.size * row)
+        if codec == RAW and pack in self._maps and stored_bytes == size_bytes:
+            content = self._sliced(pack, offset, stored_bytes, identity)
+            if content is not None:
+                return content
         if pack != NOWHERE:
             location = Location(places.packs[pack], offset, stored_bytes, size_bytes, codec)
-            content = self._stored(location, pack, identity)
-            decoded = None if content is None else self._decoded(location, content)
+            stored = self._stored(location, pack, identity)
+            decoded = None if stored is None else self._decoded(location, stored)
             if decoded is not None and self._fits(decoded, identity):
                 return decoded
-        with self._lock:
+        with self._lock, swept_explained():
             return b"".join(self._from_store(ObjectId(identity)))
 
     def iter_many(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
         """The contents of many objects; their places are looked up some at a time. Raises Corruption."""
-        places, ids, maps = self._places or self._located(), self._ids, self._maps
+        places, ids, maps, full = self._places or self._located(), self._ids, self._maps, self._full
         table = np.frombuffer(places.places, PLACES)
         for first in range(0, len(rows), _TOGETHER):
             some = rows[first : first + _TOGETHER]
-            quick = table["codec"][some] == RAW if self._memory_map and not self._full else np.zeros(len(some), bool)
-            fields = (table[name][some].tolist() for name in ("pack", "offset", "stored"))
-            for row, is_quick, pack, offset, stored in zip(some.tolist(), quick.tolist(), *fields, strict=True):
-                if is_quick and pack in maps:
-                    mapped, end = maps[pack], offset + stored
-                    if mapped[offset - 32 : offset] == ids[32 * row : 32 * row + 32] and end <= len(mapped):
-                        yield mapped[offset:end]
-                        continue
+            found = table[some]
+            is_plain = (found["codec"] == RAW) & (found["stored"] == found["size"])
+            packs = np.where(is_plain, found["pack"], NOWHERE).tolist()
+            offsets, ends = found["offset"].tolist(), (found["offset"] + found["stored"]).tolist()
+            for row, pack, start, end in zip(some.tolist(), packs, offsets, ends, strict=True):
+                if pack in maps:  # as `_sliced`, without a call for each
+                    mapped, identity = maps[pack], ids[32 * row : 32 * row + 32]
+                    if mapped[start - 32 : start] == identity:
+                        content = mapped[start:end]
+                        if len(content) == end - start and (not full or self._fits(content, identity)):
+                            yield content
+                            continue
                 yield self.read(row)
+
+    def _sliced(self, pack: int, offset: int, stored_bytes: int, identity: bytes) -> bytes | None:
+        """What lies uncompressed in a pack that is mapped; None where it isn't what it should be."""
+        mapped = self._maps[pack]
+        if mapped[offset - 32 : offset] != identity:  # the record's head ends with the id
+            return None
+        content = mapped[offset : offset + stored_bytes]
+        return content if len(content) == stored_bytes and self._fits(content, identity) else None
 
     def _stored(self, location: Location, pack: int, identity: bytes) -> bytes | None:
         """An object's bytes as a pack has them; None where the record there is of another object."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tdvc.errors import Usage
 from tdvc.ids import ObjectId
-from tdvc.loader.reading import Reader
+from tdvc.loader.reading import Reader, swept_explained
 from tdvc.loader.rows import Rows, read_rows
 from tdvc.loader.targets import Classes, classes_of
 from tdvc.objects.store import ObjectStore
@@ -102,4 +102,5 @@ def _reopened(
 ) -> State:
     repository = Repository.open(Path(path), author="")
     state = Directory(repository.objects, name=name, root=root, schema_id=schema_id, title=title)
-    return State(repository, state, full=full, memory_map=memory_map)
+    with swept_explained():
+        return State(repository, state, full=full, memory_map=memory_map)

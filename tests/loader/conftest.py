@@ -63,3 +63,14 @@ def folder(repository: Repository) -> Path:
     """Where a repository is."""
     assert repository.path is not None
     return repository.path
+
+
+def damage_blob(repository: Repository, content: bytes, *, at: int = 0) -> None:
+    """Flip a byte of a blob in every pack that has it; a negative place is in the head of its record."""
+    for pack in (folder(repository) / ".tdvc" / "packs").iterdir():
+        whole = bytearray(pack.read_bytes())
+        place = whole.find(content)
+        if place >= 0:
+            whole[place + at] ^= 1
+            pack.chmod(0o644)
+            pack.write_bytes(bytes(whole))

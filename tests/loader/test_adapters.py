@@ -57,6 +57,25 @@ def test_records_begin_anew_each_time(pets: Repository) -> None:
     assert record["classes"].dtype == record["tags"].dtype == np.int64
 
 
+# tensorflow
+
+
+def test_tensorflow_goes_through_an_epoch_in_its_order(pets: Repository) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    samples = tdvc.load(pets, "v1")
+    made = to_tensorflow(samples.epoch(2, seed=5))
+    for _ in range(2):
+        found = list(made.as_numpy_iterator())
+        expected = list(samples.epoch(2, seed=5))
+        assert [row["path"].decode() for row in found] == [sample.path for sample in expected]
+        assert [row["content"] for row in found] == [sample.bytes for sample in expected]
+        assert [row["boxes"].tolist() for row in found] == [sample.targets.boxes.tolist() for sample in expected]
+        assert [row["classes"].tolist() for row in found] == [sample.targets.classes.tolist() for sample in expected]
+    decoded = made.map(lambda row: tensorflow.io.decode_png(row["content"])).batch(30)
+    assert next(iter(decoded)).shape == (30, HEIGHT, WIDTH, 3)
+    assert [row["path"].decode() for row in to_tensorflow(samples).as_numpy_iterator()] == samples.paths
+
+
 # what is not installed
 
 
@@ -128,6 +147,56 @@ def test_fsspec_lists_and_finds(pets: Repository) -> None:
     assert pickle.loads(pickle.dumps(files)).cat("a/e") == b"e"
 
 
+def test_fsspec_reads_parts_of_files(pets: Repository) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    stock(pets, "Parts", {"a/ten": b"0123456789", "b": b"line 1\nline 2\n"})
+    files = fsspec.filesystem("tdvc", repository=str(folder(pets)), revision="Parts", skip_instance_cache=True)
+    assert files.cat_ranges(["a/ten", "a/ten", "b"], [0, -3, 4], [3, None, 6]) == [b"012", b"789", b" 1"]
+    assert files.cat(["a/ten", "b"]) == {"a/ten": b"0123456789", "b": b"line 1\nline 2\n"}
+    assert isinstance(files.cat_ranges(["nowhere"], [0], [1])[0], FileNotFoundError)
+    assert files.head("a/ten", 2) + files.tail("a/ten", 2) + files.read_block("a/ten", 4, 2) == b"018945"
+    with files.open("a/ten") as file:
+        assert (file.seek(-4, 2), file.read(2), file.tell(), file.size) == (6, b"67", 8, 10)
+        assert (file.seek(1), file.readinto(pair := bytearray(2)), bytes(pair)) == (1, 2, b"12")
+    with files.open("b", "r") as text:
+        assert [line.strip() for line in text] == ["line 1", "line 2"]
+    assert files.glob("*") == ["a", "b"] and files.glob("**/t?n") == ["a/ten"]
+    assert list(files.walk("")) == [("", ["a"], ["b"]), ("a", [], ["ten"])]
+
+
+def test_libraries_read_tables_through_fsspec(pets: Repository) -> None:
+    fsspec, pandas = pytest.importorskip("fsspec"), pytest.importorskip("pandas")
+    import pyarrow as pa
+    import pyarrow.dataset
+    import pyarrow.parquet as pq
+
+    stored = io.BytesIO()
+    pq.write_table(pa.table({"a": range(1000), "b": ["text"] * 1000}), stored, row_group_size=100)
+    files = {"t/a.csv": b"x,y\n1,2\n3,4\n", "t/b.csv": b"x,y\n5,6\n", "p/one.parquet": stored.getvalue()}
+    stock(pets, "Tables", files)
+    top = f"tdvc://{folder(pets)}@Tables"
+    assert pandas.read_csv(f"{top}/t/a.csv").to_numpy().tolist() == [[1, 2], [3, 4]]
+    assert pandas.read_parquet(f"{top}/p/one.parquet", columns=["a"])["a"].sum() == 499_500
+    here, _ = fsspec.url_to_fs(top + "/")
+    assert pq.read_table("p/one.parquet", filesystem=here).num_rows == 1000
+    rows = pyarrow.dataset.dataset("t", filesystem=here, format="csv").to_table()
+    assert rows.to_pydict() == {"x": [1, 3, 5], "y": [2, 4, 6]}
+    few = pyarrow.dataset.dataset("p", filesystem=here).to_table(filter=pyarrow.dataset.field("a") > 990)
+    assert few["a"].to_pylist() == list(range(991, 1000))
+    assert [fsspec.open(here.unstrip_protocol(path)).open().read() for path in here.find("")] == [
+        files[path] for path in sorted(files)
+    ]
+
+
+def test_duckdb_reads_through_fsspec(pets: Repository) -> None:
+    fsspec, duckdb = pytest.importorskip("fsspec"), pytest.importorskip("duckdb")
+    stock(pets, "Tables", {"t/a.csv": b"x,y\n1,2\n3,4\n"})
+    top = f"tdvc://{folder(pets)}@Tables/"
+    with duckdb.connect() as connection:
+        connection.register_filesystem(fsspec.url_to_fs(top)[0])
+        assert connection.sql(f"select sum(x), sum(y) from '{top}t/a.csv'").fetchall() == [(4, 6)]
+
+
 def test_fsspec_is_read_only_and_knows_what_is_missing(pets: Repository) -> None:
     fsspec = pytest.importorskip("fsspec")
     files = fsspec.filesystem("tdvc", repository=str(folder(pets)), revision="v1")
@@ -142,41 +211,3 @@ def test_fsspec_is_read_only_and_knows_what_is_missing(pets: Repository) -> None
         files.open("all.png", "wb")
     with pytest.raises(Usage, match="REPOSITORY"):
         fsspec.open("tdvc://no-revision/all.png").open()
-
-
-# torch
-
-
-def test_torch_gets_detection_targets(pets: Repository) -> None:
-    torch = pytest.importorskip("torch")
-    from tdvc.loader.pytorch import TorchSamples, detection_target
-
-    samples = tdvc.load(pets, "v1")
-    image, target = TorchSamples(samples)[0]
-    assert image.shape == (3, HEIGHT, WIDTH) and image.dtype == torch.float32 and float(image.max()) <= 1
-    assert target["boxes"].dtype == torch.float32 and target["boxes"].tolist()[0] == [1, 2, 4, 6]
-    names = samples.classes.names
-    assert [names[number - 1] for number in target["labels"].tolist()] == ["cat", "dog", "dog", "cat", "cat"]
-    assert target["area"].tolist() == [12, 24, 48, 0, 4] and target["iscrowd"].tolist() == [0] * 5
-    drawn = detection_target(samples[0], 0, masks=True, keypoints=True)
-    assert drawn["masks"].shape == (5, HEIGHT, WIDTH) and drawn["masks"].dtype == torch.uint8
-    assert drawn["keypoints"][3].tolist() == [[1, 2, 2], [3, 4, 1]]
-
-
-@pytest.mark.parametrize("workers", [0, 1, 3])
-def test_torch_gives_an_epoch_in_its_order_with_any_number_of_workers(pets: Repository, workers: int) -> None:
-    torch_data = pytest.importorskip("torch.utils.data")
-    from tdvc.loader.pytorch import TorchEpoch, TorchSamples
-
-    samples = tdvc.load(pets, "v1", transform=path_of)
-    expected = list(samples.epoch(6))
-    mapped = torch_data.DataLoader(
-        TorchSamples(samples), sampler=samples.epoch(6).positions.tolist(), batch_size=4, num_workers=workers
-    )
-    streamed = torch_data.DataLoader(TorchEpoch(samples.epoch(6), batch_size=4), batch_size=4, num_workers=workers)
-    assert [path for batch in mapped for path in batch] == expected
-    assert [path for batch in streamed for path in batch] == expected
-
-
-def path_of(sample: tdvc.loader.samples.Sample) -> str:
-    return sample.path

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ from hypothesis import strategies as st
 
 import tdvc
 from tdvc.errors import Usage
+from tdvc.loader.epoch import Epoch
 from tdvc.loader.order import share, shuffled
-from tdvc.loader.samples import Samples
+from tdvc.loader.samples import Sample, Samples
 from tdvc.repo.repository import Repository
 from tests.loader.conftest import freeze, picture
 from tests.ops.build import stock
@@ -96,6 +100,52 @@ def test_content_hash_is_that_of_what_is_given_out(pets: Repository) -> None:
     assert epoch.content_hash == said.hexdigest()
     assert epoch.content_hash == samples.epoch(2, seed=9, rank=1, world_size=4).content_hash
     assert epoch.content_hash != samples.epoch(2, seed=8).content_hash
+
+
+def share_of_epoch(epoch: Epoch, worker: int, workers: int) -> list[tuple[str, bytes]]:
+    """What a worker gives of an epoch that several share."""
+    return list(epoch)[worker::workers]
+
+
+def path_and_bytes(sample: Sample) -> tuple[str, bytes]:
+    return sample.path, sample.bytes
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_order_and_content_are_equal_for_any_number_of_processes_and_ranks(pets: Repository, workers: int) -> None:
+    samples = tdvc.load(pets, "v1", transform=path_and_bytes)
+    whole = list(samples.epoch(7, seed=4))
+    said = hashlib.sha256(b"tdvc epoch\0" + bytes.fromhex(samples.classes.id))
+    for path, content in whole:
+        said.update(hashlib.sha256(content).digest() + samples.directory[path].state.instances)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as processes:
+        for world_size in (1, 2, 3):
+            seen: list[Any] = [None] * len(whole)
+            for rank in range(world_size):
+                epoch = samples.epoch(7, seed=4, rank=rank, world_size=world_size)
+                assert epoch.content_hash == said.hexdigest()
+                for worker in range(workers):
+                    places = slice(rank + world_size * worker, None, world_size * workers)
+                    seen[places] = processes.submit(share_of_epoch, epoch, worker, workers).result()
+            assert seen == whole
+
+
+def test_setting_an_epoch_begins_it(pets: Repository) -> None:
+    epoch = tdvc.load(pets, "v1").epoch(3, seed=2)
+    next(iter(epoch))
+    epoch.set_epoch(4)
+    assert [sample.path for sample in epoch] == paths(tdvc.load(pets, "v1"), number=4, seed=2)
+    assert epoch.state_dict()["epoch"] == 4
+
+
+def test_what_is_left_is_what_iterating_gives(pets: Repository) -> None:
+    epoch = tdvc.load(pets, "v1").epoch()
+    going = epoch.iter_bytes()
+    for had in (0, 1, 2):
+        assert epoch.left.tolist() == epoch.positions[had:].tolist()
+        next(going)
+    list(going)
+    assert epoch.left.tolist() == epoch.positions.tolist()
 
 
 def test_an_epoch_ends_and_begins_anew(pets: Repository) -> None:
