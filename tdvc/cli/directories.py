@@ -46,7 +46,7 @@ def _list(as_json: bool) -> int:
             *output.counted(info.instances, "instance"),
             output.short_id(info.commit),
             "staged edits" if info.staged else "",
-            printable(info.rule),
+            f"as it last was: {printable(info.problem)}" if info.problem else printable(info.rule),
         )
         for info in found
     ]

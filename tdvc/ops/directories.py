@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tdvc.errors import Usage
+from tdvc.errors import NotFound, Refused, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.keepingup import rule_of
 from tdvc.repo.repository import Repository
@@ -30,6 +30,7 @@ class DirectoryInfo:
         commit: its last commit in hexadecimal, None before the first.
         staged: whether the staged state differs from the last commit.
         rule: what a dynamic directory follows, as options of `directory create`; empty for an ordinary one.
+        problem: why it could not be brought up to date; empty where it is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DirectoryInfo:
     commit: str | None
     staged: bool
     rule: str = ""
+    problem: str = ""
 
 
 def list_directories(repository: Repository) -> list[DirectoryInfo]:
@@ -51,7 +53,11 @@ def list_directories(repository: Repository) -> list[DirectoryInfo]:
 
 def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
     """One directory at a glance."""
-    state = repository.directory(name)
+    problem = ""
+    try:
+        state = repository.directory(name)
+    except (NotFound, Refused, Usage) as error:  # the rest of the repository is none the worse for one rule
+        state, problem = repository.as_it_was(name), error.message
     counts = state.counts
     commit = view.directories[name].commit
     staged = state.commit is None and (commit is not None or counts.files > 0)
@@ -65,6 +71,7 @@ def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
         commit=commit.hex() if commit else None,
         staged=staged,
         rule=rule_of(repository, name).text if view.directories[name].rule is not None else "",
+        problem=problem,
     )
 
 
@@ -151,12 +158,11 @@ def remove_directory(repository: Repository, name: str, *, dry_run: bool = False
 
     Raises:
         NotFound: directory-not-found.
-        Refused: last-directory.
+        Refused: last-directory; directory-follows, where the rule of another one asks about it.
     """
-    repository.directory(name)
-    gone = describe(repository, repository.view, name)
     edit = repository.transaction(f"directory remove {name}")
     edit.remove_directory(name)
+    gone = describe(repository, edit.view, name)
     if not dry_run:
         with edit:
             pass
@@ -168,7 +174,7 @@ def rename_directory(repository: Repository, old: str, new: str) -> ObjectId | N
 
     Raises:
         NotFound: directory-not-found.
-        Usage, Refused: as `create_directory`.
+        Usage, Refused: as `create_directory`; directory-follows, where the query of another one speaks of it.
     """
     with repository.transaction(f"directory rename {old} {new}") as edit:
         edit.rename_directory(old, new)

@@ -196,6 +196,10 @@ class Repository:
             )
         return self[name]
 
+    def as_it_was(self, name: str) -> Directory:
+        """The staged state of a living directory, not brought up to date where it is dynamic."""
+        return resolve(self.objects, self.view, name)
+
     def _keep_up(self, name: str) -> None:
         ref = self.view.directories.get(name)
         if ref is None or ref.rule is None or self.keep_up is None:

@@ -64,6 +64,10 @@ class Rule:
         limit = f" --limit {self.limit}" if self.limit is not None else ""
         return f'--from {self.source} --where "{self.where}"{order}{limit}'
 
+    def names(self, directory: str) -> bool:
+        """Whether the query speaks of a directory, as far as is known from the last answer."""
+        return self.seen is not None and directory in self.seen.others
+
     def encode(self) -> bytes:
         """The canonical bytes."""
         fields: dict[str, Any] = {"order": self.order, "source": self.source, "where": self.where}

@@ -220,14 +220,7 @@ class Transaction:
     def remove_directory(self, name: str) -> None:
         """The directory goes; its commits stay in the operations that showed it."""
         self._notes.removed[name] = self._ref(name)
-        if followers := sorted(follower for follower, _ in self._followers(name)):
-            raise Refused(
-                "directory-follows",
-                f"{', '.join(followers)} follows {name!r}.",
-                hint=f"tdvc directory rule {followers[0]} --drop makes an ordinary directory of it.",
-                name=name,
-                followers=followers,
-            )
+        self._refuse_followed(name, [follower for follower, _ in self._followers(name)])
         if self.view.current == name:
             others = sorted(set(self.view.directories) - set(self._notes.removed))
             if not others:
@@ -241,16 +234,28 @@ class Transaction:
         self.create_directory(new)
         self._notes.removed[old] = self._notes.created[new] = ref
         self._notes.current = new if self.view.current == old else current
-        for follower, rule in self._followers(old):
-            self.set_rule(new if follower == old else follower, replace(rule, source=new))
+        followers = list(self._followers(old))
+        self._refuse_followed(old, [follower for follower, rule in followers if rule.names(old)])
+        for follower, rule in followers:
+            self.set_rule(follower, replace(rule, source=new))
 
     def _followers(self, name: str) -> Iterator[tuple[str, Rule]]:
-        """The directories whose rule asks a directory for its files."""
+        """The other directories whose rule asks about a directory."""
         for follower, ref in self.view.directories.items():
-            if ref.rule is not None and follower not in self._notes.removed.keys() - {name}:
+            if ref.rule is not None and follower not in self._notes.removed:
                 rule = read_rule(self.writer, ref.rule)
-                if rule.source == name:
+                if rule.source == name or rule.names(name):
                     yield follower, rule
+
+    def _refuse_followed(self, name: str, followers: list[str]) -> None:
+        if followers:
+            raise Refused(
+                "directory-follows",
+                f"{', '.join(sorted(followers))} follows {name!r}.",
+                hint=f"tdvc directory rule {min(followers)} shows how; --drop makes an ordinary directory of it.",
+                name=name,
+                followers=sorted(followers),
+            )
 
     def set_rule(self, name: str, rule: Rule | None) -> None:
         """What a directory follows from now on; None where people say again what it holds.

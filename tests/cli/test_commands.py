@@ -342,7 +342,18 @@ def test_directories(pets):
     assert pets("directory", "list").out == pets("directory").out
     assert pets("directory", "remove", "-n", "Dusk").out == "Would remove the directory Dusk (1 file, 0 instances).\n"
     assert pets("directory", "remove", "Dusk").out == "Removed the directory Dusk (1 file, 0 instances).\n"
-    expected = {"name", "current", "files", "size_bytes", "instances", "complete", "commit", "staged", "rule"}
+    expected = {
+        "name",
+        "current",
+        "files",
+        "size_bytes",
+        "instances",
+        "complete",
+        "commit",
+        "staged",
+        "rule",
+        "problem",
+    }
     assert keys(pets("directory", "--json")) == keys(pets("directory", "list", "--json")) == expected
     assert keys(pets("directory", "create", "New", "--json")) == {"directory", "files", "instances", "operation"}
 

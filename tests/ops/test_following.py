@@ -33,10 +33,12 @@ from tdvc.ops.merging import merge
 from tdvc.ops.querying import Matcher, matching_where
 from tdvc.ops.snapshots import snapshot
 from tdvc.ops.splitting import split
+from tdvc.ops.status import status
 from tdvc.ops.transfer import copy, mirror, move, remove
 from tdvc.ops.undoing import find_operation, operations, redo, undo
 from tdvc.query import parse
 from tdvc.repo.repository import Repository
+from tdvc.repo.rule import Rule
 from tdvc.storage.base import MemoryStorage
 from tests.ops.build import box, fails, held, identity, lines, stock, unchanged
 
@@ -305,6 +307,18 @@ def test_what_is_followed_stays(repository: Repository) -> None:
     remove_directory(repository, "Main")
 
 
+def test_what_a_query_speaks_of_stays_and_keeps_its_name(repository: Repository) -> None:
+    create_directory(repository, "Test")
+    create_directory(repository, "Rest", where="not in_directory('Test')", source="Main")
+    for verb in (remove_directory, lambda r, name: rename_directory(r, name, "New")):
+        with unchanged(repository), fails(Refused, "directory-follows"):
+            verb(repository, "Test")
+    drop_rule(repository, "Rest")
+    rename_directory(repository, "Test", "New")
+    with fails(NotFound, "directory-not-found"):
+        remove_directory(repository, "Test")
+
+
 def test_a_rename_takes_its_followers_along(repository: Repository) -> None:
     create_directory(repository, "Big", where="size > 1", source="Dogs")
     rename_directory(repository, "Main", "Base")
@@ -323,19 +337,33 @@ def test_rules_in_a_circle(repository: Repository) -> None:
         change_rule(repository, "Dogs", source="Dogs")
 
 
-def test_a_circle_that_came_by_a_name_that_was_given_again(repository: Repository) -> None:
+def test_a_circle_that_came_about_all_the_same(repository: Repository) -> None:
     create_directory(repository, "Test")
     create_directory(repository, "Rest", where="not in_directory('Test')", source="Main")
-    remove_directory(repository, "Test")
-    with fails(NotFound, "unknown-revision"):
-        repository["Rest"]
-    with repository.transaction("mirror") as edit:
-        edit.create_directory("Test")
-        edit.set_rule("Test", replace(rule_of(repository, "Rest"), source="Rest", where="size > 0", seen=None))
+    with repository.transaction("a circle") as edit:
+        edit.set_rule("Test", Rule("Rest", "size > 0"))
     with fails(Refused, "rule-circular"):
         repository["Rest"]
+    listed = {one.name: one for one in list_directories(repository)}
+    assert "asks for Rest itself" in listed["Rest"].problem and listed["Rest"].files == 4
+    assert listed["Main"].problem == ""
     drop_rule(repository, "Test")
     assert paths(repository, "Rest") == "abcd"
+
+
+def test_a_rule_whose_snapshot_was_undone_stands_in_nobodys_way(repository: Repository) -> None:
+    commit(repository, "first", "Main")
+    snapshot(repository, "Main", "v1")
+    create_directory(repository, "Old", where="in_snapshot('v1')", source="Main")
+    with repository.transaction("as an undo of the snapshot would") as edit:
+        edit.set_rule("Old", Rule("Main", "in_snapshot('v2')"))
+    with fails(NotFound, "unknown-revision"):
+        repository["Old"]
+    listed = {one.name: one for one in list_directories(repository)}
+    assert "'v2'" in listed["Old"].problem and listed["Old"].files == 4
+    assert status(repository, "Main").others[1].problem == listed["Old"].problem
+    change_rule(repository, "Old", where="in_snapshot('v1') and size > 1")
+    assert paths(repository, "Old") == "bcd"
 
 
 # changing and ending a rule
