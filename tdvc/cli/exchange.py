@@ -125,7 +125,7 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
 @command(
     "tdvc export v1 yolo --format yolo",
     "tdvc export Train Val out --format coco --all",
-    "tdvc export v1 yolo --format yolo --pictures link --from photos",
+    "tdvc export v1 yolo --format yolo --boxes --pictures link --from photos",
     "tdvc export v2 changes --format parquet --since v1",
     "tdvc export --apply changes v1-parquet v2-parquet",
 )
@@ -158,6 +158,7 @@ def _import_lines(result: ImportResult, dry_run: bool) -> Iterator[str]:
 @click.option(
     "--shard-size", metavar="SIZE", callback=size_in_bytes, help="How large files of shards are, such as 256MB."
 )
+@click.option("--boxes", is_flag=True, help="Write every shape as the upright box around it.")
 @click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
 @click.option("--require-complete", is_flag=True, help="Write nothing if a file is not complete today.")
 @where_option
@@ -172,6 +173,7 @@ def export(
     since: str | None,
     changes: Path | None,
     shard_size: int | None,
+    boxes: bool,
     strict: bool,
     require_complete: bool,
     where: str | None,
@@ -195,8 +197,8 @@ def export(
     from tdvc.ops.exporting import export as verb
 
     if changes is not None:
-        refused = format or since or where or originals or everything or strict or require_complete or shard_size
-        return _apply(changes, revisions, bool(refused), dry_run, as_json)
+        whole = (format, since, where, originals, everything, strict, require_complete, shard_size, boxes)
+        return _apply(changes, revisions, any(whole), dry_run, as_json)
     if len(revisions) < 2 or format is None:
         raise click.UsageError("Name at least one revision, the folder to write to, and --format.")
     with Watch() as progress:
@@ -213,6 +215,7 @@ def export(
             where=where,
             since=since,
             shard_bytes=shard_size,
+            boxes=boxes,
             dry_run=dry_run,
             progress=progress,
         )

@@ -97,6 +97,7 @@ def export(
     where: str | None = None,
     since: str | None = None,
     shard_bytes: int | None = None,
+    boxes: bool = False,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> ExportResult:
@@ -117,6 +118,7 @@ def export(
         since: a revision; only what changed since then, and what was removed, of one whole state in one of
             `ENGINE_FORMATS`.
         shard_bytes: about how large the files of a format with shards are to be; None for what the format says.
+        boxes: shapes go out as the upright boxes around them. Not with an export for engines that names its state.
         dry_run: write nothing; count what would be lost.
         progress: told how far it is.
 
@@ -135,6 +137,8 @@ def export(
     result = ExportResult(chosen.NAME, str(folder))
     if since is not None:
         check_since(chosen, revisions, where)
+        if boxes:
+            raise Usage("bad-usage", "What changed since a state is exported with all its shapes, not as boxes.")
         parts = [changed_part(repository, revisions[0], since, chosen.NAME, everything, progress)]
     else:
         parts = [whole_part(repository, revision, len(revisions) > 1, everything, where) for revision in revisions]
@@ -148,7 +152,7 @@ def export(
             f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
             hint="--all exports them anyway; tdvc complete declares them.",
         )
-    wanted = _Wanted(everything, pictures, originals, shard_bytes or 0)
+    wanted = _Wanted(everything, pictures, originals, shard_bytes or 0, boxes)
     run = _Export(repository, chosen, parts, wanted, result, progress)
     if strict or dry_run:
         run.count_losses()
@@ -206,6 +210,7 @@ class _Wanted:
     pictures: str
     originals: Path | None
     shard_bytes: int
+    boxes: bool
 
 
 class _Export:
@@ -233,7 +238,10 @@ class _Export:
         classes = classes_of([part.state for part in parts], chosen.NAME)
         self._labels = class_list(classes)
         self._outgoing = Outgoing(
-            chosen, self._labels, {key: label.name for key, label in classes.items() if label.name != key}
+            chosen,
+            self._labels,
+            {key: label.name for key, label in classes.items() if label.name != key},
+            boxes=wanted.boxes,
         )
         self._files = leaving(repository, parts, progress)
         self.dropped = 0
@@ -273,8 +281,8 @@ class _Export:
     def _described(self) -> Part | None:
         """The part that a manifest describes; None where it is not one whole state for an engine."""
         part = self._parts[0]
-        single = len(self._parts) == 1 and part.selected is None
-        return part if single and self._format.NAME in ENGINE_FORMATS else None
+        whole = len(self._parts) == 1 and part.selected is None and not self._wanted.boxes
+        return part if whole and self._format.NAME in ENGINE_FORMATS else None
 
     def _reserved(self) -> set[str]:
         """Paths that no picture can have."""

@@ -15,6 +15,7 @@ import msgspec
 from tdvc.errors import Corruption
 from tdvc.formats._videos import SIZE, size_in_properties
 from tdvc.formats.base import FileRecord, LabelRecord, ShardedFormat, WritableFormat, WrittenFile
+from tdvc.model.conversion import boxed
 from tdvc.model.problems import Report
 from tdvc.model.records import Instance
 from tdvc.ops.locked import with_keys
@@ -54,11 +55,20 @@ class Outgoing:
         chosen: the format.
         labels: every class, as it goes out.
         names: what labels are called there, where that differs from their keys.
+        boxes: shapes go out as the boxes around them.
     """
 
-    def __init__(self, chosen: WritableFormat, labels: Sequence[LabelRecord], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        chosen: WritableFormat,
+        labels: Sequence[LabelRecord],
+        names: Mapping[str, str],
+        *,
+        boxes: bool = False,
+    ) -> None:
         self._format = chosen
         self._names = dict(names)
+        self._boxes = boxes
         self._lost_raw = sorted(_RAW - chosen.KEEPS)
         self._lost_plain = sorted(_PLAIN - chosen.KEEPS)
         preparing = getattr(chosen, "preparing", None)
@@ -71,7 +81,7 @@ class Outgoing:
 
     def _read(self, file: Leaving) -> Ready:
         try:
-            return Ready(losses=self._losses_of(file, file.state.instances(file.entry)))
+            return Ready(losses=self._losses_of(file, self._instances(file)))
         except Corruption as error:
             return Ready(damage=error.message)
 
@@ -98,8 +108,11 @@ class Outgoing:
 
     def record(self, file: Leaving, content: bytes | None = None) -> FileRecord:
         """The whole record of a file. Raises Corruption."""
-        instances = with_keys(file.state.instances(file.entry), self._names)
-        return self.bare(file, content, instances=list(instances))
+        return self.bare(file, content, instances=list(with_keys(self._instances(file), self._names)))
+
+    def _instances(self, file: Leaving) -> list[Instance]:
+        instances = file.state.instances(file.entry)
+        return list(map(boxed, instances)) if self._boxes else instances
 
     def bare(self, file: Leaving, content: bytes | None = None, **more: Any) -> FileRecord:
         """The record of a file without its instances. Raises Corruption."""

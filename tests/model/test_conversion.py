@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdvc.model import geometry, numbers
-from tdvc.model.conversion import CONVERSIONS, converted
+from tdvc.model.conversion import CONVERSIONS, boxed, converted
 from tdvc.model.masks import encode_rle
+from tdvc.model.records import make_instance
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,37 @@ def test_a_turned_box_becomes_the_polygon_of_its_corners(at: list[float], angle:
 
 def test_every_conversion_is_between_spatial_types() -> None:
     assert {name for pair in CONVERSIONS for name in pair} <= set(geometry.SPATIAL_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("type_", "shape", "expected"),
+    [
+        ("polygon", [[[1.5, 2, 30, 40, 5, 6], [2, 3, 4, 3, 4, 5]]], "[1.5,2,30,40]"),
+        ("polygon", [[[0, 0, 9, 0, 9, 9]], [[20, -1.25, 21, 3, 22, 4]]], "[0,-1.25,22,9]"),
+        ("ellipse", [10, 10, 4, 2], "[6,8,14,12]"),
+        ("box", [0, 0, 10, 4, 90], "[3,-3,7,7]"),
+        ("mask", encode_rle(np.pad(np.ones((2, 3), bool), 1)), "[1,1,4,3]"),
+        ("keypoints", [1, 2, 2, 5, 9, 1, 0, 0, 0], "[1,2,5,9]"),
+    ],
+)
+def test_boxed(type_: str, shape: Any, expected: str) -> None:
+    instance = make_instance({"label": "dog", "type": type_, "geometry": shape, "score": 0.5})
+    found = boxed(instance)
+    assert (found.type, bytes(found.geometry).decode()) == ("box", expected)
+    assert (found.instance_id, found.label, found.score) == (instance.instance_id, "dog", instance.score)
+
+
+@pytest.mark.parametrize(
+    ("type_", "shape"),
+    [
+        ("box", [1, 2, 3, 4]),
+        ("point", [1, 2]),
+        ("tag", None),
+        ("polyline", [0, 0, 9, 0]),
+        ("keypoints", [3, 3, 2, 0, 0, 0]),
+        ("text_span", [0, 3]),
+    ],
+)
+def test_what_has_no_box_around_it_or_is_one_stays(type_: str, shape: Any) -> None:
+    instance = make_instance({"label": "dog", "type": type_, **({"geometry": shape} if shape else {})})
+    assert boxed(instance) is instance

@@ -12,6 +12,7 @@ from tdvc.objects.store import LARGE_BYTES
 from tdvc.ops.add import add
 from tdvc.ops.annotate import complete
 from tdvc.ops.checkout import checkout
+from tdvc.ops.committing import commit
 from tdvc.ops.directories import create_directory
 from tdvc.ops.exporting import ExportResult, export
 from tdvc.ops.importing import ImportOptions, import_
@@ -80,6 +81,12 @@ def test_an_export_never_mixes_with_what_is_there(pets: Repository, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_changes_go_out_with_all_their_shapes(pets: Repository, tmp_path: Path) -> None:
+    commit(pets, "first")
+    with fails(Usage, "bad-usage"):
+        export(pets, ["Main"], tmp_path / "out", format="parquet", everything=True, since="Main@", boxes=True)
+
+
 def test_nonsense_is_refused(pets: Repository, tmp_path: Path) -> None:
     with fails(FormatError, "format-unknown"):
         export(pets, ["Main"], tmp_path / "out", format="yolo99", everything=True)
@@ -87,6 +94,23 @@ def test_nonsense_is_refused(pets: Repository, tmp_path: Path) -> None:
         export(pets, ["Main"], tmp_path / "out", format="coco", everything=True, pictures="moved")
     with fails(NotFound, "unknown-revision"):
         export(pets, ["nowhere"], tmp_path / "out", format="coco", everything=True)
+
+
+def test_shapes_can_go_out_as_the_boxes_around_them(repository: Repository, tmp_path: Path) -> None:
+    ring = {"label": "dog", "type": "polygon", "geometry": [[[1, 2, 9, 2, 9, 12.5]], [[0, 3, 1, 3, 1, 4]]]}
+    point = {"label": "nose", "type": "point", "geometry": [3, 3]}
+    stock(repository, "Main", {"a.jpg": (jpeg("a"), [ring, point, box("cat", (1, 1, 5, 5))])})
+    plain = export(repository, ["Main"], tmp_path / "plain", format="pascal-voc", everything=True, pictures="none")
+    boxed = export(
+        repository, ["Main"], tmp_path / "boxes", format="pascal-voc", everything=True, pictures="none", boxes=True
+    )
+    assert plain.losses == {"point instances": 1, "polygon instances": 1}
+    assert boxed.losses == {"point instances": 1}
+    export(repository, ["Main"], tmp_path / "coco", format="coco", everything=True, pictures="none", boxes=True)
+    found = [one for one in annotation(tmp_path / "coco")["annotations"] if one["bbox"] == [0, 2, 9, 10.5]]
+    assert len(found) == 1 and not found[0].get("segmentation")
+    export(repository, ["Main"], tmp_path / "lines", format="tdvc-jsonl", everything=True, pictures="none", boxes=True)
+    assert not (tmp_path / "lines/tdvc-export.json").exists(), "it is no export of that state"
 
 
 def test_importing_our_own_export_changes_no_file(pets: Repository, tmp_path: Path) -> None:
