@@ -10,7 +10,6 @@ all files again, warm. The limit is 0.3 s, for 100 edits in 100,000 files.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import random
@@ -19,9 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from validate import LABELS, make
+from validate import LABELS, arguments, prepared
 
 from tdvc.ops.annotate import annotate
 from tdvc.ops.committing import commit
@@ -49,16 +47,9 @@ def edit(repository: Repository, paths: list[str], label: str) -> None:
 
 def main() -> int:
     """Read the arguments, measure, and say whether the limit was kept."""
-    parser = argparse.ArgumentParser(description="Time of following by a dynamic directory.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--each", type=int, default=9, help="instances of a file")
-    parser.add_argument("--polygons", type=int, default=3, help="how many of them are polygons")
+    parser = arguments("Time of following by a dynamic directory.")
     parser.add_argument("--edits", type=int, default=100, help="files that change each time")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    if not (options.folder / ".tdvc").exists():
-        make(options.folder, options.files, options.each, options.polygons, options.seed)
+    options = prepared(parser)
     repository = open_repository(options.folder, author="benchmark")
     if NAME not in repository.view.directories:
         began = time.monotonic()

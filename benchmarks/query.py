@@ -10,15 +10,13 @@ and looking at its instances one by one. The limits are 0.5 s for a count of ins
 
 from __future__ import annotations
 
-import argparse
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from validate import LABELS, make
+from validate import LABELS, arguments, prepared
 
 from tdvc.model.geometry import area
 from tdvc.ops.querying import matching_where
@@ -62,15 +60,7 @@ def naive(repository: Repository) -> int:
 
 def main() -> int:
     """Read the arguments, measure, and say whether the limits were kept."""
-    parser = argparse.ArgumentParser(description="Time and memory of queries.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--each", type=int, default=9, help="instances of a file")
-    parser.add_argument("--polygons", type=int, default=3, help="how many of them are polygons")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    if not (options.folder / ".tdvc").exists():
-        make(options.folder, options.files, options.each, options.polygons, options.seed)
+    options = prepared(arguments("Time and memory of queries."))
     repository = Repository.open(options.folder, author="benchmark")
 
     def ask(text: str) -> Callable[[], int]:

@@ -10,15 +10,13 @@ limit is 2 s for 900,000 instances.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from query import median
-from validate import make
+from validate import arguments, prepared
 
 from tdvc.model.geometry import area
 from tdvc.ops.sql import sql
@@ -47,15 +45,7 @@ def one_by_one(repository: Repository) -> int:
 
 def main() -> int:
     """Read the arguments, measure, and say whether the limit was kept."""
-    parser = argparse.ArgumentParser(description="Time and memory of tdvc stats.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--each", type=int, default=9, help="instances of a file")
-    parser.add_argument("--polygons", type=int, default=3, help="how many of them are polygons")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    if not (options.folder / ".tdvc").exists():
-        make(options.folder, options.files, options.each, options.polygons, options.seed)
+    options = prepared(arguments("Time and memory of tdvc stats."))
     repository = Repository.open(options.folder, author="benchmark")
     began = time.monotonic()
     found = stats(repository, "Main")

@@ -115,17 +115,28 @@ def measured(title: str, folder: Path, arguments: Sequence[str]) -> tuple[float,
     return seconds, peak
 
 
-def main() -> int:
-    """Read the arguments, measure, and say whether the limits were kept."""
-    parser = argparse.ArgumentParser(description="Time and memory of tdvc validate.")
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The arguments of a benchmark that works on this repository."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--each", type=int, default=9, help="instances of a file")
     parser.add_argument("--polygons", type=int, default=3, help="how many of them are polygons")
     parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def prepared(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments as they were given; the repository is there."""
     options = parser.parse_args()
     if not (options.folder / ".tdvc").exists():
         make(options.folder, options.files, options.each, options.polygons, options.seed)
+    return options
+
+
+def main() -> int:
+    """Read the arguments, measure, and say whether the limits were kept."""
+    options = prepared(arguments("Time and memory of tdvc validate."))
     shutil.rmtree(options.folder / ".tdvc" / "cache", ignore_errors=True)
     measured("cold", options.folder, ["validate", "Main"])
     seconds, peak = min(measured("warm", options.folder, ["validate", "Main"]) for _ in range(3))

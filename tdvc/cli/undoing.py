@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -150,32 +150,33 @@ def _picking(function: Callable[..., int]) -> Callable[..., int]:
 
 @command("tdvc revert 3f2a9c1d", "tdvc revert Pets@ --no-commit")
 @_picking
-def revert(
-    commit: str,
-    message: str | None,
-    no_commit: bool,
-    no_verify: bool,
-    directory: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> int:
+def revert(commit: str, **options: Any) -> int:
     """Take back what one commit did.
 
     What was done since stays. Where it was done to the same thing, the directory keeps what it has, the conflicts are
     listed (exit code 20), and tdvc resolve and tdvc commit end it, as with a merge.
     """
-    from tdvc.ops.picking import PickOptions
     from tdvc.ops.picking import revert as verb
 
-    repository = open_repository()
-    options = PickOptions(message, not no_commit, not no_verify, dry_run, hooks_of(repository))
-    return _picked(verb(repository, commit, directory, options), dry_run, as_json)
+    return _pick(verb, commit, **options)
 
 
 @command("tdvc cherry-pick Alice@ -d Main", name="cherry-pick")
 @_picking
-def cherry_pick(
+def cherry_pick(commit: str, **options: Any) -> int:
+    """Do to a directory what one commit did to its own.
+
+    The commit may be of a copy: its files are found by what they were copied from. Conflicts are as with a merge.
+    """
+    from tdvc.ops.picking import cherry_pick as verb
+
+    return _pick(verb, commit, **options)
+
+
+def _pick(
+    verb: Callable[..., PickResult],
     commit: str,
+    *,
     message: str | None,
     no_commit: bool,
     no_verify: bool,
@@ -183,21 +184,12 @@ def cherry_pick(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Do to a directory what one commit did to its own.
-
-    The commit may be of a copy: its files are found by what they were copied from. Conflicts are as with a merge.
-    """
+    from tdvc.cli.validate import warn_of
     from tdvc.ops.picking import PickOptions
-    from tdvc.ops.picking import cherry_pick as verb
 
     repository = open_repository()
     options = PickOptions(message, not no_commit, not no_verify, dry_run, hooks_of(repository))
-    return _picked(verb(repository, commit, directory, options), dry_run, as_json)
-
-
-def _picked(result: PickResult, dry_run: bool, as_json: bool) -> int:
-    from tdvc.cli.validate import warn_of
-
+    result = verb(repository, commit, directory, options)
     warn_of(result.checked)
     output.report(result, _pick_lines(result, dry_run), as_json)
     return Conflict.exit_code if result.conflicts else 0
