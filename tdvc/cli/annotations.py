@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tdvc.cli import output
-from tdvc.cli.command import command, directory_option, json_option, open_repository
+from tdvc.cli.command import command, directory_option, json_option, open_repository, where_option
 from tdvc.names import printable
 
 if TYPE_CHECKING:
@@ -72,25 +72,32 @@ def _summary(result: AnnotateResult) -> Iterator[str]:
         if parts
         else f"{name}: nothing changed."
     )
+    if result.left_files:
+        yield f"{output.plural(result.left_files, 'file')} left {name}, for they do not fit its rule any more."
     if result.learned_labels:
         labels = ", ".join(map(printable, result.learned_labels))
         yield f"New {'label' if len(result.learned_labels) == 1 else 'labels'} in the schema: {labels}"
 
 
-@command("tdvc complete 'night/*.jpg'", "tdvc complete --undo night/0001.jpg")
-@click.argument("paths", nargs=-1, required=True)
+@command(
+    "tdvc complete 'night/*.jpg'",
+    "tdvc complete --where \"instances > 0\"",
+    "tdvc complete --undo night/0001.jpg",
+)
+@click.argument("paths", nargs=-1)
+@where_option
 @directory_option
 @click.option("-u", "--undo", is_flag=True, help="Take the mark away.")
 @json_option
-def complete(paths: tuple[str, ...], directory: str | None, undo: bool, as_json: bool) -> int:
+def complete(paths: tuple[str, ...], where: str | None, directory: str | None, undo: bool, as_json: bool) -> int:
     """Declare the annotation of files complete.
 
-    PATHS are paths, folders or globs in the directory. The mark tells a picture that has nothing on it from one that
-    nobody has looked at yet.
+    PATHS are paths, folders or globs in the directory; with --where they may be left out. The mark tells a picture that
+    has nothing on it from one that nobody has looked at yet.
     """
     from tdvc.ops.annotate import complete as verb
 
-    result = verb(open_repository(), paths, directory, undo=undo)
+    result = verb(open_repository(), paths, directory, where=where, undo=undo)
     marked = "not complete" if undo else "complete"
     already = f" ({result.already:,} already)" if result.already else ""
     line = f"{printable(result.directory)}: {output.plural(result.files, 'file')} marked {marked}{already}."

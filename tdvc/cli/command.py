@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from tdvc.ops.hooks import Hooks
+    from tdvc.repo.directory import Directory
     from tdvc.repo.repository import Repository
 
 
@@ -64,6 +65,23 @@ def open_repository(*, any_format: bool = False) -> Repository:
     durable = os.environ.get("TDVC_DURABILITY") != "none"
     repository = open_kept_up(start_of_search(), author=author(), durable=durable, any_format=any_format)
     return repository.at_one_moment()
+
+
+def warn_of_labels(directory: Directory, label: str | None, where: str | None) -> None:
+    """Say on standard error where a label is asked for that the schema does not know."""
+    from tdvc.names import printable
+    from tdvc.ops.select import unknown_labels
+
+    if label is None and where is None:
+        return
+    import difflib
+
+    known = sorted(directory.schema.labels)
+    for name in unknown_labels(directory, label, where):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known[:10])}" if known else ""
+        message = f"warning: the schema of {directory.name} has no label {name!r}{hint}"
+        click.echo(printable(message), err=True)
 
 
 def hooks_of(repository: Repository) -> Hooks | None:

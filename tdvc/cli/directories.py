@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tdvc.cli import output
-from tdvc.cli.command import command, complete_directories, dry_run_option, epilog, json_option, open_repository
+from tdvc.cli.command import (
+    command,
+    complete_directories,
+    dry_run_option,
+    epilog,
+    json_option,
+    open_repository,
+    warn_of_labels,
+)
 from tdvc.names import printable
 
 if TYPE_CHECKING:
@@ -93,6 +101,8 @@ def create(
 
     repository = open_repository()
     operation = create_directory(repository, name, where=where, source=source, order=order or "", limit=limit)
+    if where is not None:
+        warn_of_labels(repository.directory(name), None, where)
     counts = repository.directory(name).counts
     held = f" with {output.plural(counts.files, 'file')}, {output.plural(counts.instances, 'instance')}"
     return output.report(
@@ -139,6 +149,7 @@ def rule(
         return output.report({"directory": name, "operation": operation}, [said], as_json)
     if changed:
         result = change_rule(repository, name, where=where, source=source, order=order, limit=limit)
+        warn_of_labels(repository.directory(name), None, where)
         return _tell_refreshed(result, as_json)
     shown = rule_of(repository, name)
     fields = {name: getattr(shown, name) for name in ("source", "where", "order", "limit")}

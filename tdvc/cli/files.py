@@ -19,6 +19,7 @@ from tdvc.cli.command import (
     json_option,
     label_option,
     open_repository,
+    warn_of_labels,
     where_option,
 )
 from tdvc.cli.progress import Watch
@@ -109,8 +110,13 @@ def ls(selector: str | None, label: str | None, where: str | None, long: bool, a
     out.
     """
     from tdvc.ops.listing import ls as verb
+    from tdvc.repo.revision import parse_selector
 
-    found = verb(open_repository(), selector, label=label, where=where)
+    repository = open_repository()
+    found = verb(repository, selector, label=label, where=where)
+    if label is not None or where is not None:
+        revision, _ = parse_selector(selector or repository.view.current)
+        warn_of_labels(repository[revision], label, where)
     return output.report_each(found, _long_line if long else _short_line, as_json)
 
 

@@ -93,7 +93,12 @@ def _status_lines(found: StatusResult) -> Iterator[str]:
         yield ""
         yield "Other directories:"
         rows = [
-            (printable(other.name), *output.counted(other.files, "file"), "staged edits" if other.staged else "")
+            (
+                printable(other.name),
+                *output.counted(other.files, "file"),
+                "staged edits" if other.staged else "",
+                "as it last was: tdvc directory list" if other.problem else "",
+            )
             for other in found.others
         ]
         yield from (f"  {line}" for line in output.table(rows, counts=(1,)))

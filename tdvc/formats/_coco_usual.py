@@ -50,7 +50,7 @@ def usual_instances(
     text = b"[%b]" % b",".join(annotations)
     try:
         found = _decode(text)
-    except msgspec.ValidationError:
+    except ValueError:  # of msgspec, and where the name of a field is no UTF-8
         return [None] * len(annotations)
     shapes = [bytes(usual.segmentation) for usual in found]
     kept = [_KEPT % (usual.area, usual.bbox, usual.id, usual.iscrowd) for usual in found]

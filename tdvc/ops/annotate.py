@@ -13,6 +13,7 @@ by key. Edits of one file follow on each other in the order of the lines.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +21,14 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from tdvc.errors import FormatError, NotFound, SchemaError
+from tdvc.errors import FormatError, NotFound, SchemaError, Usage
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
 from tdvc.model.records import HUMAN, IMPORTED, RAW_FIELDS, Instance, fields_of, make_instance, revise, same_instance
 from tdvc.names import printable
 from tdvc.ops.jsonlines import read_lines
 from tdvc.ops.locked import refuse_unknown, with_keys
-from tdvc.ops.select import matching, with_label
+from tdvc.ops.select import narrowed, with_label
 from tdvc.repo.directory import Directory, read_schema
 from tdvc.repo.entry import PATHS, Entry
 from tdvc.repo.repository import Repository
@@ -50,6 +51,7 @@ class AnnotateResult:
         changed_instances: instances that differ from before.
         removed_instances: instances that are gone.
         learned_labels: labels that the schema did not know before.
+        left_files: files that are not in the directory any more, for it is dynamic and they do not fit its rule.
         operation: None where nothing changed.
     """
 
@@ -60,6 +62,7 @@ class AnnotateResult:
     changed_instances: int = 0
     removed_instances: int = 0
     learned_labels: list[str] = field(default_factory=list)
+    left_files: int = 0
     operation: ObjectId | None = None
 
 
@@ -103,7 +106,7 @@ def annotate(repository: Repository, edits: Path | BinaryIO, directory: str | No
             refuse_unknown(schema, path, made, before)
             write_instances(edit, found[path], before, made, result)
         result.operation = edit.publish()
-    result.learned_labels = _learned_since(repository, target)
+    _look_after(repository, target, result)
     return result
 
 
@@ -132,8 +135,17 @@ def relabel(repository: Repository, old: str, new: str, directory: str | None = 
                 label=old,
             )
         result.operation = edit.publish()
-    result.learned_labels = _learned_since(repository, target)
+    _look_after(repository, target, result)
     return result
+
+
+def _look_after(repository: Repository, before: Directory, result: AnnotateResult) -> None:
+    """Note what followed from an edit: labels that were learned, and files that left a dynamic directory."""
+    if result.operation is None:
+        return
+    result.learned_labels = _learned_since(repository, before)
+    if repository.view.directories[before.name].rule is not None and repository.keep_up is not None:
+        result.left_files = importlib.import_module("tdvc.ops.following").refresh(repository, before.name).lost
 
 
 def _learned_since(repository: Repository, before: Directory) -> list[str]:
@@ -146,28 +158,39 @@ def _learned_since(repository: Repository, before: Directory) -> list[str]:
 
 
 def complete(
-    repository: Repository, patterns: Sequence[str], directory: str | None = None, *, undo: bool = False
+    repository: Repository,
+    patterns: Sequence[str],
+    directory: str | None = None,
+    *,
+    where: str | None = None,
+    undo: bool = False,
 ) -> CompleteResult:
     """Declare the annotation of files complete under today's schema, or take that back.
 
     Args:
         repository: the repository.
-        patterns: paths, folders or globs in the directory.
+        patterns: paths, folders or globs in the directory; with `where` there need not be any.
         directory: the current one where None.
+        where: only files that a query means.
         undo: take the mark away.
 
     Raises:
         NotFound: file-not-found.
+        Usage: bad-query; bad-usage, where neither patterns nor a query are given.
     """
+    if not patterns and where is None:
+        raise Usage("bad-usage", "Name files, or give a query.")
     target = repository.directory(directory)
     result = CompleteResult(target.name)
-    shown = " ".join(printable(pattern) for pattern in patterns)
-    with repository.transaction(f"complete {shown} -d {target.name}{' --undo' if undo else ''}") as edit:
+    shown = [*(printable(pattern) for pattern in patterns), *(["--where", printable(where)] if where else [])]
+    with repository.transaction(f"complete {' '.join(shown)} -d {target.name}{' --undo' if undo else ''}") as edit:
         schema = NO_ID if undo else edit.schema_id(target.name)
-        for pattern in patterns:
-            entries = list(matching(target, pattern))
+        for pattern in patterns or [""]:
+            entries = list(narrowed(repository, target, pattern, None, where))
             if not entries:
-                raise NotFound("file-not-found", f"{target.name} has no file {pattern!r}.", path=pattern)
+                wanted = f"file {pattern!r}" if pattern else "file"
+                fitting = " that the query means" if where else ""
+                raise NotFound("file-not-found", f"{target.name} has no {wanted}{fitting}.", path=pattern)
             for entry in entries:
                 state = entry.state._replace(complete=0 if undo else 1, completeness_schema=schema)
                 if state == entry.state:

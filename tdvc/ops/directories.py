@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tdvc.errors import NotFound, Refused, Usage
+from tdvc.errors import NotFound, Refused, StorageFailure, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.keepingup import rule_of
 from tdvc.repo.repository import Repository
@@ -56,7 +56,7 @@ def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
     problem = ""
     try:
         state = repository.directory(name)
-    except (NotFound, Refused, Usage) as error:  # the rest of the repository is none the worse for one rule
+    except (NotFound, Refused, Usage, StorageFailure) as error:  # one bad rule blocks nothing else
         state, problem = repository.as_it_was(name), error.message
     counts = state.counts
     commit = view.directories[name].commit

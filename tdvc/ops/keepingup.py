@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from tdvc.errors import NotFound, StorageFailure
-from tdvc.names import printable
+from tdvc.errors import NotFound, StorageFailure, TdvcError
 from tdvc.repo.repository import Repository
 from tdvc.repo.rule import Rule, is_current, read_rule
 
@@ -22,18 +21,21 @@ def keep_up(repository: Repository, name: str) -> None:
         StorageFailure: nothing can be written.
     """
     rule = rule_of(repository, name)
-    others_of(repository, rule)
-    if is_current(repository.objects, repository.view, rule.seen, rule.source):
-        return
     try:
-        importlib.import_module("tdvc.ops.following").refresh(repository, name)
+        others_of(repository, rule)
+        if not is_current(repository.objects, repository.view, rule.seen, rule.source):
+            importlib.import_module("tdvc.ops.following").refresh(repository, name)
     except StorageFailure as error:
-        raise StorageFailure(
-            error.code,
-            f"{printable(name)} is behind what it follows and can't be brought up to date: {error.message}",
-            hint=f"Its last commit, {printable(name)}@, can be read without.",
-            **error.fields,
-        ) from error
+        hint = f"Its last commit can be read without: {name}@"
+        raise _behind(StorageFailure, error, name, hint) from error
+    except NotFound as error:
+        hint = f"tdvc directory rule {name} shows and changes what it follows."
+        raise _behind(NotFound, error, name, hint) from error
+
+
+def _behind(kind: type[TdvcError], error: TdvcError, name: str, hint: str) -> TdvcError:
+    message = f"{name} can't be brought up to date with what it follows: {error.message}"
+    return kind(error.code, message, hint=hint, **{**error.fields, "directory": name})
 
 
 def rule_of(repository: Repository, name: str) -> Rule:

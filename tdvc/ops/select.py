@@ -58,6 +58,15 @@ def select(
     return directory, entries
 
 
+def unknown_labels(directory: Directory, label: str | None, where: str | None) -> list[str]:
+    """The labels that somebody asks for and the schema of a state does not know: maybe they are misspelt."""
+    asked = {label} if label is not None else set()
+    if where is not None:
+        asked |= importlib.import_module("tdvc.query.parser").parse(where).labels
+    schema = directory.schema
+    return sorted(name for name in asked if schema.key_of(name) is None)
+
+
 def _known_labels(directory: Directory) -> str:
     known = ", ".join(sorted(directory.schema.labels)[:12])
     return f"Known labels: {known}." if known else ""

@@ -244,8 +244,10 @@ def _compared(compare: Callable[[Any, Any], Any], value: Any, wanted: Any) -> bo
     if isinstance(wanted, _Instant):
         value = seconds_of(value) if isinstance(value, str) else None
         return value is not None and bool(compare(value, float(wanted)))
-    if isinstance(wanted, bool) or isinstance(value, bool):
-        return value is wanted
+    if isinstance(wanted, bool):
+        return isinstance(value, int | float) and value == wanted  # 0 and 1 are how many formats say it
+    if isinstance(value, bool):
+        return False
     alike = isinstance(value, str) if isinstance(wanted, str) else isinstance(value, int | float)
     return alike and bool(compare(value, wanted))
 

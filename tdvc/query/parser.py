@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from tdvc.errors import Usage
 from tdvc.query.lexer import Token, bad_query, tokens
 from tdvc.query.moments import UNITS, seconds_of
-from tdvc.query.properties import MEMBERS, NAMED, PROPERTIES
+from tdvc.query.properties import MEMBERS, NAMED, PROPERTIES, text_problem
 from tdvc.query.tree import (
     And,
     Comparison,
@@ -60,6 +60,13 @@ class Query:
     def members(self) -> frozenset[Member]:
         """The directories, snapshots and revisions that the answer depends on, beside the state that is asked."""
         return frozenset(part for part in parts(self.condition) if isinstance(part, Member))
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that are asked for by key, name or alias."""
+        comparisons = (part for part in parts(self.condition) if isinstance(part, Comparison))
+        asked = (one for one in comparisons if one.subject.name == "label" and one.operator in ("=", "==", "in"))
+        return frozenset(value for one in asked for value in one.values if isinstance(value, str))
 
     @property
     def moves(self) -> bool:
@@ -176,7 +183,9 @@ class _Parser:
             return self._function()
         if token.kind in ("word", "text", "number", "date") or token.keyword in ("+", "-"):
             return self._comparison()
-        raise self._bad(token, "A condition should stand here." if token.kind != "end" else "The query has no end.")
+        raise self._bad(
+            token, "A condition should stand here." if token.kind != "end" or not token.at else "The query has no end."
+        )
 
     def _function(self) -> Condition:
         name = self._take()
@@ -306,6 +315,8 @@ class _Parser:
             value = Moment(seconds)
         if subject.kind not in ("any", _kind(value)):
             raise self._bad(at, f"{subject.name} is compared with {_KINDS[subject.kind]}.")
+        if isinstance(value, str) and (problem := text_problem(subject.name, value)) is not None:
+            raise self._bad(at, *problem)
         if isinstance(value, bool) and operator.text not in ("=", "==", "!=") and operator.keyword != "in":
             raise self._bad(operator, "true and false are neither more nor less than anything.")
         return value

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import NamedTuple
+
+from tdvc.model.geometry import SPATIAL_TYPES
 
 
 class Meaning(NamedTuple):
@@ -49,6 +53,25 @@ PROPERTIES: dict[str, Meaning] = {
     "instance_id": Meaning("text", True, "32 hexadecimal digits"),
     "attribute": Meaning("any", True, "`attribute.NAME`, an answer; by key or name"),
 }
+
+_DIGITS = {"file_id": 32, "blob": 64, "instance_id": 32}
+_HEXADECIMAL = re.compile("[0-9a-f]+").fullmatch
+
+
+def text_problem(name: str, text: str) -> tuple[str, str] | None:
+    """Why a property can never be a text, and what to write instead; None where it can."""
+    digits = _DIGITS.get(name)
+    if digits is not None and not (len(text) == digits and _HEXADECIMAL(text)):
+        return (
+            f"A {name} has {digits} hexadecimal digits, in lower case.",
+            f"By its first digits: {name} like '{text}%'",
+        )
+    if name == "type" and text not in SPATIAL_TYPES:
+        near = difflib.get_close_matches(text, SPATIAL_TYPES, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(SPATIAL_TYPES)}."
+        return f"There is no spatial type {text!r}.", hint
+    return None
+
 
 NAMED = ("attribute", "property")
 """Those that are followed by a dot and a name."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tdvc.errors import Conflict
+from tdvc.ids import FileId
 from tdvc.objects.store import ReadableObjects
-from tdvc.repo.living import files_of, living_states
+from tdvc.repo.living import files_of, living_states, paths_of
 from tdvc.repo.notes import Notes
 from tdvc.repo.view import View
 
@@ -38,9 +39,19 @@ def _of_files(objects: ReadableObjects, notes: Notes, before: View, now: View) -
         yield from (f"{name}:{path.decode()}" for path in members if old.get(path) != new.get(path))
     changed = notes.changed
     old_states, new_states = living_states(objects, before, changed), living_states(objects, now, changed)
-    yield from (identity.hex() for identity in sorted(changed) if old_states.get(identity) != new_states.get(identity))
+    yield from _named(objects, before, [i for i in changed if old_states.get(i) != new_states.get(i)])
     brought_in = living_states(objects, now, notes.new)
-    yield from (identity.hex() for identity, state in brought_in.items() if state != notes.states[identity])
+    yield from _named(objects, now, [i for i, state in brought_in.items() if state != notes.states[i]])
+
+
+def _named(objects: ReadableObjects, view: View, identities: list[FileId]) -> list[str]:
+    """Files by a directory that holds them and their path there, those that none holds by their ids."""
+    names: dict[bytes, str] = {}
+    for name, ref in sorted(view.directories.items()):
+        missing = [identity for identity in identities if identity not in names]
+        found = paths_of(objects, ref).get_many(missing)
+        names.update((identity, f"{name}:{path.decode()}") for identity, (_, path) in found.items())
+    return sorted(names.get(identity, identity.hex()) for identity in identities)
 
 
 def _of_refs(notes: Notes, before: View, now: View) -> Iterator[str]:

@@ -188,10 +188,11 @@ class Repository:
         view = self.view
         name = view.current if name is None else name
         if name not in view.directories:
+            known = f"Known: {', '.join(sorted(view.directories)[:10])}."
             raise NotFound(
                 "directory-not-found",
                 f"There is no directory named {name!r}.",
-                hint=f"Known: {', '.join(sorted(view.directories))}. tdvc directory create {name}",
+                hint=known if set(name) & set("@~:^{}") else f"{known} tdvc directory create {name}",
                 name=name,
             )
         return self[name]

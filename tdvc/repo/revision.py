@@ -154,7 +154,9 @@ def _unknown(view: View, text: str) -> NotFound:
     known = [*view.directories, *view.snapshots]
     near = [name for name in known if name.casefold() == text.rstrip("@").casefold() or name.startswith(text)]
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)[:10])}."
-    if text.startswith("HEAD") or "^" in text:
+    if ":" in text:
+        hint = f"A state is meant here, not files of it: {text.partition(':')[0]}"
+    elif text.startswith("HEAD") or "^" in text:
         hint = f"The last commit of a directory is {view.current}@, the one before it {view.current}~1."
     return NotFound(
         "unknown-revision", f"No directory, snapshot or commit is called {text!r}.", hint=hint, revision=text

@@ -65,8 +65,9 @@ class Rule:
         return f'--from {self.source} --where "{self.where}"{order}{limit}'
 
     def names(self, directory: str) -> bool:
-        """Whether the query speaks of a directory, as far as is known from the last answer."""
-        return self.seen is not None and directory in self.seen.others
+        """Whether the query speaks of a directory or its commits, as far as is known from the last answer."""
+        others = self.seen.others if self.seen is not None else ()
+        return any(other == directory or other.startswith((f"{directory}@", f"{directory}~")) for other in others)
 
     def encode(self) -> bytes:
         """The canonical bytes."""

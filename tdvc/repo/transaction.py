@@ -251,7 +251,7 @@ class Transaction:
         if followers:
             raise Refused(
                 "directory-follows",
-                f"{', '.join(sorted(followers))} follows {name!r}.",
+                f"{name!r} is followed by {', '.join(sorted(followers))}.",
                 hint=f"tdvc directory rule {min(followers)} shows how; --drop makes an ordinary directory of it.",
                 name=name,
                 followers=sorted(followers),

@@ -316,7 +316,7 @@ def test_relabel(labelled):
         "error: Pets has no instance labelled 'dog'.\nhint: Known labels: cat, dog, nose.\n",
     )
     expected = {"directory", "edits", "files", "added_instances", "changed_instances", "removed_instances"}
-    assert keys(labelled("relabel", "cat", "dog", "--json")) == expected | {"learned_labels", "operation"}
+    assert keys(labelled("relabel", "cat", "dog", "--json")) == expected | {"learned_labels", "left_files", "operation"}
 
 
 def test_complete(pets):

@@ -223,3 +223,10 @@ def test_a_box_that_came_is_kept_while_it_is_near():
     found = json.loads(written([record(1, samples()[:3])])[0]["annotations/instances_all.json"])["annotations"]
     assert [annotation["bbox"] for annotation in found] == [[1, 2, 8.25, 6], [1, 2, 29, 29.5], [1, 2, 8.25, 6]]
     assert [annotation["area"] for annotation in found[:2]] == [7.5, 7.5]
+
+
+def test_a_field_whose_name_is_no_utf8_is_a_problem_of_its_annotation():
+    whole = as_text({"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]], "iscrowd": 0})
+    (found, problems), longer = read(msgspec.Raw(bytes(whole)[:-1] + b',"\xff":1}'), whole)
+    assert (found, problems) == longer
+    assert [one.code for one in problems] == ["instance-invalid"] and len(found) == 1

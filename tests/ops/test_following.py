@@ -112,6 +112,13 @@ def test_an_edit_through_it_shows_in_the_source_and_may_take_the_file_out(reposi
     assert paths(repository) == "b"
 
 
+def test_an_edit_through_it_says_how_many_files_left(repository: Repository) -> None:
+    assert annotate(repository, to_cat("a", 1), "Dogs").left_files == 1
+    assert relabel(repository, "dog", "wolf", "Dogs").left_files == 1
+    assert relabel(repository, "wolf", "dog", "Main").left_files == 0
+    assert paths(repository) == "b"
+
+
 def test_commits_and_snapshots_of_it_stay(repository: Repository) -> None:
     commit(repository, "dogs", "Dogs")
     snapshot(repository, "Dogs", "v1")
@@ -315,6 +322,12 @@ def test_what_a_query_speaks_of_stays_and_keeps_its_name(repository: Repository)
             verb(repository, "Test")
     drop_rule(repository, "Rest")
     rename_directory(repository, "Test", "New")
+    mirror(repository, ["Main:a"], "New")
+    commit(repository, "first", "New")
+    create_directory(repository, "Later", where="changed_since('New@')", source="Main")
+    for verb in (remove_directory, lambda r, name: rename_directory(r, name, "Newer")):
+        with unchanged(repository), fails(Refused, "directory-follows"):
+            verb(repository, "New")
     with fails(NotFound, "directory-not-found"):
         remove_directory(repository, "Test")
 
@@ -357,8 +370,10 @@ def test_a_rule_whose_snapshot_was_undone_stands_in_nobodys_way(repository: Repo
     create_directory(repository, "Old", where="in_snapshot('v1')", source="Main")
     with repository.transaction("as an undo of the snapshot would") as edit:
         edit.set_rule("Old", Rule("Main", "in_snapshot('v2')"))
-    with fails(NotFound, "unknown-revision"):
+    with fails(NotFound, "unknown-revision") as caught:
         repository["Old"]
+    assert caught.value.message.startswith("Old can't be brought up to date")
+    assert "tdvc directory rule Old" in caught.value.hint
     listed = {one.name: one for one in list_directories(repository)}
     assert "'v2'" in listed["Old"].problem and listed["Old"].files == 4
     assert status(repository, "Main").others[1].problem == listed["Old"].problem
@@ -474,8 +489,12 @@ def test_a_commit_of_what_fell_behind_is_refused(repository: Repository) -> None
 def test_where_nothing_can_be_written_it_says_so(repository: Repository) -> None:
     annotate(repository, to_cat("a", 1), "Main")
     refused = StorageFailure("disk-failure", "The disk can only be read.")
-    with patch.object(type(repository.storage), "create", side_effect=refused), fails(StorageFailure, "disk-failure"):
-        repository["Dogs"]
+    with patch.object(type(repository.storage), "create", side_effect=refused):
+        with fails(StorageFailure, "disk-failure") as caught:
+            repository["Dogs"]
+        assert "Dogs can't be brought up to date" in caught.value.message
+        assert "Dogs@" in caught.value.hint
+        assert [bool(one.problem) for one in status(repository, "Main").others] == [True]
     assert paths(repository) == "b"
 
 

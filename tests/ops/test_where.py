@@ -28,7 +28,7 @@ from tdvc.ops.validating import validate
 from tdvc.query import parse
 from tdvc.repo.entry import FileState
 from tdvc.repo.repository import Repository
-from tests.ops.build import box, fails, lines, stock
+from tests.ops.build import box, fails, lines, stock, unchanged
 
 
 def picture(width: int) -> bytes:
@@ -244,3 +244,16 @@ def test_a_checkout_of_a_part_knows_that_it_is_one(disk_repository: Repository, 
     checkout(disk_repository, "Main", tmp_path / "out", where="label = 'dog'")
     assert (tmp_path / "out" / "a.jpg").exists()
     assert not (tmp_path / "out" / "b.jpg").exists()
+
+
+def test_complete(pets: Repository) -> None:
+    result = complete(pets, [], where="label = 'dog'")
+    assert (result.files, result.already) == (2, 0)
+    assert found(pets, "complete") == "ab"
+    assert complete(pets, ["b.png"], where="label = 'dog'", undo=True).files == 1
+    assert found(pets, "complete") == "a"
+    for patterns, where, error in ((["a.png"], "label = 'night'", NotFound), ([], "label = 'cow'", NotFound)):
+        with unchanged(pets), fails(error, "file-not-found"):
+            complete(pets, patterns, where=where)
+    with unchanged(pets), fails(Usage, "bad-usage"):
+        complete(pets, [])

@@ -35,7 +35,7 @@ FILES: list[dict[str, Any]] = [
         "split": ["train", "val"],
         "property": {"camera": {"name": "x"}, "taken": "1970-01-02"},
         "items": [
-            {"label": "dog", "area": 500.0, "score": 0.5, "attribute": {"fur": "s", "age": 3, "old": False}},
+            {"label": "dog", "area": 500.0, "score": 0.5, "attribute": {"fur": "s", "age": 3, "old": False, "cut": 1}},
             {"label": "tree", "area": 20.0, "score": None, "attribute": {"fur": ["s", "l"], "age": "3"}},
         ],
     },
@@ -57,7 +57,7 @@ FILES: list[dict[str, Any]] = [
         "property": {"camera.name": "y", "n": None},
         "items": [
             {"label": "puppy", "area": 900.0, "score": 0.9, "attribute": {}},
-            {"label": "puppy", "area": 5.0, "score": 0.1, "attribute": {"old": True}},
+            {"label": "puppy", "area": 5.0, "score": 0.1, "attribute": {"old": True, "cut": 0}},
         ],
     },
 ]
@@ -167,6 +167,9 @@ def paths(query: str, now: float = 0.0) -> str:
         ("attribute.old", "c"),
         ("attribute.old = false", "a"),
         ("attribute.old = 0", ""),
+        ("any(attribute.cut)", "a"),
+        ("any(attribute.cut = false)", "c"),
+        ("any(attribute.age)", ""),
         ("attribute.age in (1, 3)", "a"),
         ("exists attribute.old", "ac"),
         ("attribute.old is null", "ac"),

@@ -84,7 +84,7 @@ def test_what_is_understood(text: str, condition: object) -> None:
 @pytest.mark.parametrize(
     ("text", "position", "says"),
     [
-        ("", 0, "no end"),
+        ("", 0, "A condition"),
         ("size", 4, "must be compared"),
         ("size = ", 7, "A value"),
         ("size = 'x'", 7, "compared with a number"),
@@ -129,6 +129,11 @@ def test_what_is_understood(text: str, condition: object) -> None:
         ("3", 1, "A value must be compared"),
         ("3 = 4", 4, "name of a property"),
         ("and", 0, "no property 'and'"),
+        ("type = 'bbox'", 7, "no spatial type"),
+        ("type in ('box', 'polygone')", 16, "no spatial type"),
+        ("instance_id = '2d733f1e'", 14, "32 hexadecimal digits"),
+        ("file_id != 'x'", 11, "32 hexadecimal digits"),
+        ("blob = 'AB'", 7, "64 hexadecimal digits"),
     ],
 )
 def test_an_error_points_at_its_place(text: str, position: int, says: str) -> None:
@@ -194,3 +199,8 @@ def test_calendar_months(moment: Moment, date: str) -> None:
 def test_moments_beyond_the_calendar() -> None:
     assert resolved(Moment(0.0, months=-(10**6)), 0.0) == float("-inf")
     assert resolved(Moment(0.0, months=10**6), 0.0) == float("inf")
+
+
+def test_labels_that_are_asked_for() -> None:
+    query = parse("label = 'dog' and not any(label in ('cat', 'cow')) or label like 'h%' or type = 'box'")
+    assert query.labels == {"dog", "cat", "cow"}
