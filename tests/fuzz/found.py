@@ -15,5 +15,7 @@ CONTENTS: list[tuple[str, bytes]] = [
     ("commit", b'{"author":"\\ud800","directory":"x","message":"","parents":[],"root":"","schema":"","time":""}'),
 ]
 
-SOURCES: list[tuple[str, str, list[Change]]] = [("coco", "annotations/instances_train.json", [Change("length", 8904, 27364)])]
+SOURCES: list[tuple[str, str, list[Change]]] = [
+    ("coco", "annotations/instances_train.json", [Change("length", 8904, 27364)])
+]
 """The name of a format, a file of its sample, and what was done to it."""
