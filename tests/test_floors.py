@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "storage.local",
     ),
     # floor 5 and a half: what a directory holds as Arrow tables, derived and cached
-    "columns": ("errors", "ids", "workers", "model", "tables", "objects.store", "repo"),
+    "columns": ("errors", "ids", "workers", "model", "tables", "objects.store", "storage.base", "repo"),
     # floor 6: verbs
     "ops": (
         "errors",

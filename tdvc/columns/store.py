@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tdvc.columns.arrays import column, numbers
 from tdvc.columns.build import build
@@ -23,7 +23,7 @@ from tdvc.tables.page import Row
 from tdvc.workers import spread, worker_count
 
 if TYPE_CHECKING:
-    from tdvc.repo.repository import Repository
+    from tdvc.storage.base import Storage
 
 Watcher = Callable[[str, int, int | None], None]
 
@@ -40,15 +40,24 @@ class ColumnTables(NamedTuple):
     instances: Any
 
 
+class Stored(Protocol):
+    """A repository, or its objects."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where its bytes are."""
+        ...
+
+
 class ColumnStore:
     """The columns of a repository.
 
     Args:
-        repository: whose storage holds the cache.
+        stored: whose storage holds the cache.
     """
 
-    def __init__(self, repository: Repository) -> None:
-        self._storage = repository.storage
+    def __init__(self, stored: Stored) -> None:
+        self._storage = stored.storage
 
     def of(self, directory: Directory) -> Columns:
         """The columns of a directory. Nothing is read before somebody asks."""

@@ -54,6 +54,11 @@ class ObjectStore:
 
     # finding
 
+    @property
+    def storage(self) -> Storage:
+        """Where its bytes are."""
+        return self._storage
+
     def refresh(self) -> bool:
         """List the packs anew; True where there are other ones than before."""
         found = [f"packs/{name}" for name in self._storage.names("packs") if name.endswith(".pack")]

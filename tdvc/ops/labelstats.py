@@ -1,22 +1,16 @@
 """`diff --stat`: what became of the instances of each label.
 
 Counting what changed follows the change. How many there were to begin with, which churn is measured against, does not:
-it reads every instance set of the first state, so it is counted only for this.
+all of the first state is counted (`labelcounts`), so it is counted only for this.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
-import msgspec
-
-from tdvc.ids import NO_ID, Kind
 from tdvc.ops.diffing import Diff, FileChange
-from tdvc.ops.select import path_filter
-from tdvc.repo.commit import malformed
-from tdvc.repo.directory import Directory, read_instances
-from tdvc.repo.entry import FileState
+from tdvc.ops.labelcounts import label_counts
+from tdvc.repo.directory import read_instances
 
 
 @dataclass(slots=True)
@@ -84,35 +78,7 @@ class LabelStats:
     def finish(self) -> list[LabelStat]:
         """The labels with a change, ordered by name, each with how many instances of it there were."""
         if self._stats:
-            counts = label_counts(self._difference.before, self._difference.paths)
+            counts = label_counts(self._difference.before, paths=self._difference.paths)
             for label, stat in self._stats.items():
-                stat.before = counts[label]
+                stat.before = counts.instances[label]
         return [self._stats[label] for label in sorted(self._stats)]
-
-
-class _Labelled(msgspec.Struct, gc=False):
-    """An instance of which nothing but its label is read."""
-
-    label: str
-
-
-_decoder = msgspec.json.Decoder(_Labelled)
-
-
-def label_counts(state: Directory, paths: tuple[str, ...] = ()) -> Counter[str]:
-    """How many instances of each label a state has, narrowed to paths, folders or globs. Raises Corruption."""
-    fits = path_filter(paths)
-    counts: Counter[str] = Counter()
-    for entry in state.entries():
-        if entry.state.instance_count and fits(entry.path):
-            counts.update(_labels(state, entry.state))
-    return counts
-
-
-def _labels(state: Directory, file: FileState) -> list[str]:
-    if file.instances == NO_ID:
-        return []
-    try:
-        return [item.label for item in _decoder.decode_lines(state.objects.read(Kind.INSTANCES, file.instances))]
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise malformed(Kind.INSTANCES, file.instances) from error

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from tdvc.errors import NotFound, Usage
-from tdvc.ids import FileId
 from tdvc.model import numbers
 from tdvc.model.completeness import Mark
 from tdvc.model.records import Instance
 from tdvc.ops.completeness import Marks
+from tdvc.ops.labelcounts import label_counts
 from tdvc.ops.select import matching, narrowed
 from tdvc.repo.commit import read_commit, read_snapshot
 from tdvc.repo.directory import Counts, Directory
@@ -143,17 +142,7 @@ def show(repository: Repository, selector: str | None = None) -> Shown:
 
 def count_labels(*states: Directory) -> dict[str, tuple[int, int]]:
     """Label to (files with it, instances of it), ordered by label; a file that several states hold counts once."""
-    files: Counter[str] = Counter()
-    instances: Counter[str] = Counter()
-    met: set[FileId] = set()
-    for state in states:
-        for entry in state.entries():
-            if entry.state.file_id not in met:
-                labels = Counter(instance.label for instance in state.instances(entry))
-                files.update(labels.keys())
-                instances.update(labels)
-        if len(states) > 1:
-            met.update(entry.state.file_id for entry in state.entries())
+    files, instances = label_counts(*states)
     return {label: (files[label], instances[label]) for label in sorted(instances)}
 
 
