@@ -10,7 +10,7 @@ the cached columns.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -83,23 +83,27 @@ def refresh(repository: Repository, name: str) -> RefreshResult:
         Conflict: changed-meanwhile, where others kept publishing.
         Corruption: a page, or instances that the query asks about, are missing or damaged.
     """
-    for _ in range(_TRIES - 1):
-        try:
-            return _refresh(repository, name)
-        except (Conflict, NotFound) as error:
-            if error.code not in ("changed-meanwhile", "file-not-found"):
-                raise
-            repository.move_on(repository.head())
-    return _refresh(repository, name)
+    why = f"directory refresh {name}"
+    return _tried(repository, lambda: _follow(repository, name, rule_of(repository, name), why, follows=True))
 
 
 def follow_other(repository: Repository, name: str, rule: Rule) -> RefreshResult:
     """Give a dynamic directory another rule, and make it hold what that means; for the errors see `refresh`."""
     _refuse_circle(repository, name, rule)
-    others_of(repository, rule)
-    with repository.transaction(f"directory rule {name} {rule.text}") as edit:
-        gained, lost = follow(repository, edit, name, rule)
-    return _result(repository, name, gained, lost, edit.operation)
+    why = f"directory rule {name} {rule.text}"
+    return _tried(repository, lambda: _follow(repository, name, rule, why, follows=False))
+
+
+def _tried(repository: Repository, work: Callable[[], RefreshResult]) -> RefreshResult:
+    """Do something, again where others published meanwhile: what follows from the data follows from the newer data."""
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except (Conflict, NotFound) as error:
+            if error.code not in ("changed-meanwhile", "file-not-found"):
+                raise
+            repository.move_on(repository.head())
+    return work()
 
 
 def _refuse_circle(repository: Repository, name: str, rule: Rule) -> None:
@@ -117,17 +121,12 @@ def _refuse_circle(repository: Repository, name: str, rule: Rule) -> None:
         waiting += [rule_of(repository, other) for other in dynamic]
 
 
-def _refresh(repository: Repository, name: str) -> RefreshResult:
-    rule = rule_of(repository, name)
+def _follow(repository: Repository, name: str, rule: Rule, why: str, *, follows: bool) -> RefreshResult:
     others_of(repository, rule)
-    with repository.transaction(f"directory refresh {name}", follows=True) as edit:
+    with repository.transaction(why, follows=follows) as edit:
         gained, lost = follow(repository, edit, name, rule)
-    return _result(repository, name, gained, lost, edit.operation)
-
-
-def _result(repository: Repository, name: str, gained: int, lost: int, operation: ObjectId | None) -> RefreshResult:
     table = files_of(repository.objects, repository.view.directories[name])
-    return RefreshResult(name, counts_of(table).files, gained, lost, operation)
+    return RefreshResult(name, counts_of(table).files, gained, lost, edit.operation)
 
 
 def follow(repository: Repository, edit: Transaction, name: str, rule: Rule) -> tuple[int, int]:
