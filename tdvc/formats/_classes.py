@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tdvc.formats.base import LabelRecord
-from tdvc.model.numbers import Number
+from tdvc.model.numbers import Number, whole
 
 
 def class_numbers(labels: Sequence[LabelRecord], first: int = 0) -> dict[str, int]:
@@ -21,9 +21,10 @@ def class_numbers(labels: Sequence[LabelRecord], first: int = 0) -> dict[str, in
     taken: set[int] = set()
     for label in labels:
         given = label.fields.get("id")
-        if isinstance(given, Number) and given.isdigit() and int(given) >= first and int(given) not in taken:
-            found[label.key] = int(given)
-            taken.add(int(given))
+        number = whole(given) if isinstance(given, Number) else None
+        if number is not None and number >= first and number not in taken:
+            found[label.key] = number
+            taken.add(number)
     free = max(taken, default=first - 1) + 1
     for label in sorted(labels, key=lambda label: (label.index is None, label.index or 0)):
         if label.key not in found:

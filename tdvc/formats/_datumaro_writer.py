@@ -114,7 +114,8 @@ class _Subset:
 
     def _add_video(self, record: FileRecord, kept: dict[str, Any]) -> None:
         frames = _object(kept.pop("frames", None))
-        by_frame: dict[int | None, list[Instance]] = {int(number): [] for number in frames if number.isdigit()}
+        by_frame: dict[int | None, list[Instance]] = {numbers.whole(number): [] for number in frames}
+        by_frame.pop(None, None)
         for instance in record.instances:
             by_frame.setdefault(instance.frame, []).append(instance)
         if kept or None in by_frame or not by_frame:

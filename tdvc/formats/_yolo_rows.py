@@ -26,7 +26,7 @@ from typing import Any, TypeGuard
 from tdvc.formats import _decimal
 from tdvc.formats._folder import shortened
 from tdvc.model.geometry import bounding_box, polygon_from_box
-from tdvc.model.numbers import Number, plain, value_of
+from tdvc.model.numbers import Number, plain, value_of, whole
 
 FORMAT = "yolo"
 
@@ -149,7 +149,7 @@ def _taken_off(row: Row, values: list[Number], task: Task) -> list[Number]:
 
 
 def _is_track(value: Number) -> bool:
-    return value.isdigit() and int(value) > 1
+    return (whole(value) or 0) > 1
 
 
 def _is_pose(count: int, task: Task) -> bool:

@@ -26,7 +26,7 @@ from tdvc.formats._folder import ignore, is_file, listing, shortened
 from tdvc.formats._json import ends_of, parse_strictly, read_json
 from tdvc.formats._lookup import clean_name, find_picture
 from tdvc.formats.base import FIELDS, NO_OPTIONS, FileRecord, LabelRecord, ReadOptions
-from tdvc.model.numbers import Number
+from tdvc.model.numbers import Number, whole
 from tdvc.model.problems import Problem, Report
 from tdvc.model.records import Instance, derived_instance_id, make_instance
 from tdvc.names import printable
@@ -144,7 +144,7 @@ def _take_labels(export: _Export, document: dict[str, Any], known: dict[str, Lab
 
 
 def _id(text: str) -> Any:
-    return Number(text) if text.isascii() and text.isdigit() and str(int(text)) == text else text
+    return Number(text) if str(whole(text)) == text else text
 
 
 def _files(export: _Export, identity: str, packet: Any) -> Iterator[FileRecord]:

@@ -19,6 +19,7 @@ MAX_KEPT_DEPTH = 48
 """Of attributes and properties: written into somebody's format, they nest some levels deeper."""
 
 MAX_INTEGER_DIGITS = 4300  # beyond it Python refuses to read an integer
+_MAX_WHOLE_DIGITS = 18  # of what counts or names something
 
 _encode = msgspec.json.Encoder().encode
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -193,6 +194,11 @@ def canonical(text: bytes) -> bytes:
 def same_value(a: bytes, b: bytes) -> bool:
     """Whether two JSON texts say the same, however their numbers are spelled."""
     return a == b or bool(parse(a) == parse(b))
+
+
+def whole(text: str) -> int | None:
+    """The number that a text of at most 18 digits is; None for any other text."""
+    return int(text) if len(text) <= _MAX_WHOLE_DIGITS and text.isascii() and text.isdigit() else None
 
 
 def plain(value: Any) -> Any:

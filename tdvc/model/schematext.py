@@ -17,7 +17,7 @@ from typing import Any
 
 from tdvc.errors import SchemaError
 from tdvc.model import numbers
-from tdvc.model.numbers import Number
+from tdvc.model.numbers import Number, whole
 from tdvc.model.schema import MisplacedError, Schema, plain, schema_from
 from tdvc.model.schemacheck import schema_problems
 
@@ -123,7 +123,7 @@ def _completed(given: dict[str, Any], before: Schema) -> dict[str, Any]:
     if not isinstance(labels, dict) or not all(isinstance(label, dict) for label in labels.values()):
         return given
     taken = [label["index"] for label in labels.values() if isinstance(label.get("index"), int | Number)]
-    free = max([before.next_index(), *(int(index) + 1 for index in taken if str(index).isdigit())])
+    free = max([before.next_index(), *(number + 1 for index in taken if (number := whole(str(index))) is not None)])
     completed = {}
     for key, label in labels.items():
         former = before.labels.get(key)

@@ -16,6 +16,7 @@ CONTENTS: list[tuple[str, bytes]] = [
 ]
 
 SOURCES: list[tuple[str, str, list[Change]]] = [
-    ("coco", "annotations/instances_train.json", [Change("length", 8904, 27364)])
+    ("coco", "annotations/instances_train.json", [Change("length", 8904, 27364)]),
+    ("diffgram", "export.json", [Change("number", 0, 218)]),
 ]
 """The name of a format, a file of its sample, and what was done to it."""

@@ -175,3 +175,12 @@ def test_same_value(a, b, same):
 def test_value_of_refuses_what_is_not_a_finite_number(text):
     with pytest.raises(ValueError, match="number"):
         numbers.value_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("17", 17), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5000, None)]
+    + [(text, None) for text in ("", "-1", "1.0", "1e3", " 1", "²", "٣", "0x1", "1_000")],
+)
+def test_whole(text: str, number: int | None) -> None:
+    assert numbers.whole(text) == number
