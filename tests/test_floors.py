@@ -63,6 +63,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "objects.packcheck",
         "objects.store",
         "objects.sweep",
+        "storage.filling",
         "storage.folder",
     ),
     # floor 6 and a half: what trains reads from here

@@ -81,7 +81,7 @@ def _summary(result: AnnotateResult) -> Iterator[str]:
 
 @command(
     "tdvc complete 'night/*.jpg'",
-    "tdvc complete --where \"instances > 0\"",
+    'tdvc complete --where "instances > 0"',
     "tdvc complete --undo night/0001.jpg",
 )
 @click.argument("paths", nargs=-1)

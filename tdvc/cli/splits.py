@@ -43,7 +43,7 @@ _prefix_option = click.option(
     "tdvc split Pets --folds 5 --by-label",
     "tdvc split --leaks Pets-train Pets-test --group-by near-duplicates",
 )
-@click.argument("revisions", nargs=-1, required=True, shell_complete=complete_revisions)
+@click.argument("revisions", nargs=-1, shell_complete=complete_revisions)
 @click.option("-i", "--into", metavar="NAME=SHARE,…", help="The parts; their shares sum to 1.")
 @click.option("--folds", type=int, metavar="N", help="N parts of one size, fold-1 to fold-N, for cross-validation.")
 @click.option("--halves", is_flag=True, help="Two halves of every label, A and B, each to test what the other trained.")
@@ -75,15 +75,15 @@ def split(
 ) -> int:
     """Split a directory into parts that stay.
 
-    Each part is a directory of mirrored files. Which file goes where follows from its bytes, so run it again when files
-    were added: new ones are put somewhere, old ones stay where they are, and those that left the directory leave its
-    parts. Files with the same bytes are never parted.
+    Without REVISIONS it is the current one. Each part is a directory of mirrored files. Which file goes where follows
+    from its bytes, so run it again when files were added: new ones are put somewhere, old ones stay where they are, and
+    those that left the directory leave its parts. Files with the same bytes are never parted.
     """
     if leaks:
         if into or folds or halves or by_label or where or rebalance or prefix or seed or dry_run:
             raise Usage("bad-usage", "--leaks changes nothing; only --group-by, --distance and --json go with it.")
         return _leaks(revisions, group_by, distance, as_json)
-    if len(revisions) != 1:
+    if len(revisions) > 1:
         raise Usage("bad-usage", "One directory is split at a time.", hint="To compare several: --leaks")
     from tdvc.ops.splitting import SplitOptions
     from tdvc.ops.splitting import split as verb
@@ -99,7 +99,8 @@ def split(
         dry_run=dry_run,
     )
     with Watch() as progress:
-        result = verb(open_repository(), revisions[0], _parts(into, folds, halves), options, progress=progress)
+        source = revisions[0] if revisions else None
+        result = verb(open_repository(), source, _parts(into, folds, halves), options, progress=progress)
     return output.report(result, _split_lines(result, dry_run), as_json)
 
 
@@ -140,6 +141,8 @@ def _split_lines(result: SplitResult, dry_run: bool) -> Iterator[str]:
     yield from output.table(rows, right=(3,), counts=(1,))
     if result.moved:
         yield f"{output.plural(result.moved, 'file')} moved from one part to another."
+    if result.off_shares:
+        yield "Files stay where they are, so the shares are not those asked for; --rebalance moves as few as will do."
     labels = sorted({label for part in result.parts for label in part.labels})
     if labels:
         yield ""
@@ -190,7 +193,7 @@ def _leak_lines(result: LeaksResult) -> Iterator[str]:
     "tdvc sample Pets --per-label 50 --into Balanced",
     "tdvc sample Pets --cap 500 --into Capped --dry-run",
 )
-@click.argument("selector", shell_complete=complete_revisions)
+@click.argument("selector", required=False, shell_complete=complete_revisions)
 @click.option("--shares", metavar="SHARE,…", help="Nested samples: each is in the next larger one.")
 @click.option("--per-label", type=int, metavar="N", help="At least N files of every label.")
 @click.option("--cap", type=int, metavar="N", help="At most N files of every label.")
@@ -203,7 +206,7 @@ def _leak_lines(result: LeaksResult) -> Iterator[str]:
 @dry_run_option
 @json_option
 def sample(
-    selector: str,
+    selector: str | None,
     shares: str | None,
     per_label: int | None,
     cap: int | None,
@@ -218,8 +221,8 @@ def sample(
 ) -> int:
     """Take samples of a directory.
 
-    Each is a directory of mirrored files: named after its share, or NAME. Which files are taken follows from their
-    bytes, so run it again when files were added.
+    Without SELECTOR it is the current one. Each sample is a directory of mirrored files: named after its share, or
+    NAME. Which files are taken follows from their bytes, so run it again when files were added.
     """
     from tdvc.ops.sampling import SampleOptions
     from tdvc.ops.sampling import sample as verb

@@ -58,12 +58,14 @@ def stats(
     REV is a directory, snapshot or commit; the current directory where none is named. Several are compared: the shares
     of their labels, and how far they are apart. Every figure is defined in docs/stats.md.
     """
-    from tdvc.ops.placing import check_place
+    from tdvc.ops.placing import check_place, same_place
     from tdvc.ops.stats import stats as verb
 
     places = [place for place in (html, png) if place is not None]
     if force and not places:
         raise Usage("bad-usage", "--force is for --html and --png.")
+    if html is not None and png is not None and same_place(html, png):
+        raise Usage("bad-usage", f"--html and --png are both to go to {str(html)!r}.", hint="Give each its own file.")
     for place in places:
         check_place(place, force=force)
     with Watch() as progress:

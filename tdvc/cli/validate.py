@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tdvc.cli import output
 from tdvc.cli.command import command, complete_revisions, dry_run_option, json_option, open_repository, where_option
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from tdvc.ops.validating import Finding, Repair, ValidateResult
 
 _REPORTED = 1000  # findings that a report for another tool has at least
+_HINTS = 5  # of one rule, where nobody says how much is listed
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
+_MILDEST_FIRST = ("hint", "warning", "error")
 
 
 @command(
@@ -59,6 +63,9 @@ def validate(
     REV is a directory, snapshot or commit; the current directory where none is named. With several, a file that is in
     two of them is a leak. Rules, their severities and what is repaired are in docs/rules.md; tdvc config changes them.
 
+    Errors are listed last, next to the sum. Of one rule's hints no more than five are listed, unless --max or --rule is
+    given; --json, --sarif and --junit have them like all others.
+
     Exits with 21 where errors were found; warnings and hints do not fail. With --fix, what counts is what is left.
     """
     from tdvc.ops.validating import validate as verb
@@ -70,6 +77,8 @@ def validate(
         raise Usage("bad-usage", "--dry-run goes with --fix.")
     repository = open_repository()
     limit = max(limit, _REPORTED) if form else limit
+    source = click.get_current_context().get_parameter_source("limit")
+    folded = not rules and source is ParameterSource.DEFAULT
     with Watch() as progress:
         if fix:
             name = revisions[0] if revisions else None
@@ -77,36 +86,54 @@ def validate(
         else:
             narrowed = {"since": since, "where": where}
             result = verb(repository, revisions, rules=rules, limit=limit, **narrowed, deep=deep, progress=progress)
-    _print(result, as_json, form, strict, dry_run)
+    if form:
+        _print_report(result, form, strict)
+    else:
+        said = ["Nothing to repair."] if fix and not result.repairs else []
+        repairs = (_repair_line(repair, dry_run) for repair in result.repairs)
+        output.report(result, chain(repairs, _lines(result, folded=folded), said, [summary(result)]), as_json)
     return SchemaError.exit_code if result.errors or (strict and result.warnings) else 0
 
 
-def _print(result: ValidateResult, as_json: bool, form: str | None, strict: bool, dry_run: bool) -> None:
+def _print_report(result: ValidateResult, form: str, strict: bool) -> None:
     from tdvc.cli.reports import junit, sarif
 
     if form == "sarif":
         output.report(sarif(result), (), True)
-    elif form == "junit":
-        output.write_lines(junit(result, strict=strict))
     else:
-        output.report(result, _lines(result, dry_run), as_json)
+        output.write_lines(junit(result, strict=strict))
 
 
-def _lines(result: ValidateResult, dry_run: bool) -> Iterator[str]:
+def _lines(result: ValidateResult, *, folded: bool) -> Iterator[str]:
+    """The findings, the worst last, and how many of each rule there are."""
     from tdvc.model.rules import RULES
 
-    for repair in result.repairs:
-        yield _repair_line(repair, dry_run)
-    listed = [_finding_line(finding) for finding in result.findings]
-    yield from listed
-    found = sum(result.counts.values())
-    if found > len(listed):
-        yield f"… and {found - len(listed):,} more (--max lists more)"
+    listed = _by_rule(result, RULES)
+    more = sum(result.counts.values()) - len(result.findings)
+    for rule, findings in listed.items():
+        shown = findings[:_HINTS] if folded and findings[0].severity == "hint" else findings
+        yield from map(_finding_line, shown)
+        if len(shown) < len(findings):
+            unlisted = result.counts[rule] - len(shown)
+            more -= result.counts[rule] - len(findings)
+            yield f"… and {output.plural(unlisted, 'more hint', 'more hints')} of {rule} (--rule {rule} lists them)"
+    if more:
+        yield f"… and {more:,} more (--max lists more)"
     if result.counts:
         yield from (["", "Found:"] if listed else ["Found:"])
-        rows = [(f"{count:,}", code, RULES[code].says) for code, count in result.counts.items()]
+        rules = [*listed, *(code for code in result.counts if code not in listed)]
+        rows = [(f"{result.counts[code]:,}", code, RULES[code].says) for code in rules]
         yield from (f"  {line}" for line in output.table(rows, right=(0,)))
-    yield summary(result)
+
+
+def _by_rule(result: ValidateResult, order: Iterable[str]) -> dict[str, list[Finding]]:
+    """The findings that are listed by rule, the worst rules last, else in the order of the rules."""
+    found: dict[str, list[Finding]] = {code: [] for code in order}
+    for finding in result.findings:
+        found[finding.rule].append(finding)
+    kept = [findings for findings in found.values() if findings]
+    kept.sort(key=lambda findings: _MILDEST_FIRST.index(findings[0].severity))
+    return {findings[0].rule: findings for findings in kept}
 
 
 def summary(result: ValidateResult) -> str:

@@ -20,6 +20,8 @@ from tdvc.names import path_problem, printable
 PICTURE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 """Lower case; compared without regard to case, because cameras write `.JPG`."""
 
+_SHOWN_NAMES = 3
+
 SPLIT_NAMES = frozenset(("test", "train", "val", "valid", "validation"))
 
 
@@ -161,5 +163,12 @@ def report_rest(paths: Iterable[str], report: Report) -> None:
         place, message = held[0], "The format has no use for this file."
         if len(held) > 1:
             place = folder or "."
-            message = f"The format has no use for {len(held):,} files here; the first is {shortened(held[0])}."
+            message = f"The format has no use for {len(held):,} files here: {_first_names(held)}."
         report(Problem("skipped-other", printable(place), message, severity="warning"))
+
+
+def _first_names(paths: list[str]) -> str:
+    """The names of the first few of some files."""
+    names = ", ".join(shortened(posixpath.basename(path)) for path in paths[:_SHOWN_NAMES])
+    more = len(paths) - _SHOWN_NAMES
+    return f"{names} and {more:,} more" if more > 0 else names

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tdvc.errors import Usage
-from tdvc.loader.epoch import Epoch
+from tdvc.loader.epoch import Epoch, whole
 from tdvc.loader.library import library
 from tdvc.loader.samples import Sample, Samples
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Batch:
     """Some samples; m instances are drawn in them.
 
@@ -42,6 +41,9 @@ class Batch:
     tag_owners: NDArray[np.int64]
     tags: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self.paths)}: drawn {len(self.classes)}, tags {len(self.tags)}>"
+
 
 def iter_batches(epoch: Epoch, batch_size: int) -> Iterator[Batch]:
     """The rest of an epoch in batches; the last one may be smaller. `transform` is not asked.
@@ -49,8 +51,7 @@ def iter_batches(epoch: Epoch, batch_size: int) -> Iterator[Batch]:
     Raises:
         Usage: bad-usage, for a size below 1.
     """
-    if batch_size < 1:
-        raise Usage("bad-usage", f"A batch has at least 1 sample, not {batch_size}.")
+    batch_size = whole("size of a batch", batch_size, least=1)
     samples = epoch.iter_samples()
     while some := list(islice(samples, batch_size)):
         yield make_batch(some)

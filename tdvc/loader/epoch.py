@@ -7,6 +7,7 @@ of ranks. What it says of itself to that end names the content of the samples, s
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,21 +37,25 @@ class Epoch:
     def __init__(
         self, samples: Samples, number: int, *, seed: int, shuffle: bool, rank: int, world_size: int, even: bool
     ) -> None:
-        if not 0 <= rank < world_size:
-            raise Usage("bad-usage", f"There is no rank {rank} among {world_size}; they begin at 0.")
         self.samples = samples
-        self.number = number
+        self.number = whole("number of the epoch", number, least=0)
         self.done = 0
-        self._seed = seed
-        self._shuffle = shuffle
-        self._rank = rank
-        self._world_size = world_size
+        self._seed = whole("seed", seed)
+        self._shuffle = bool(shuffle)
+        self._rank = whole("rank", rank)
+        self._world_size = whole("number of ranks", world_size)
         self._even = even
+        if not 0 <= self._rank < self._world_size:
+            raise Usage("bad-usage", f"There is no rank {rank} among {world_size}; they begin at 0.")
         self._begin(0)
 
+    def __repr__(self) -> str:
+        share = f", rank {self._rank} of {self._world_size}" if self._world_size > 1 else ""
+        return f"<Epoch {self.number} of {self.samples!r}, seed {self._seed}{share}: {self.done} of {len(self)} done>"
+
     def set_epoch(self, number: int) -> None:
-        """Begin another epoch, with the same seed and share."""
-        self.number = number
+        """Begin another epoch, with the same seed and share. Raises Usage (bad-usage)."""
+        self.number = whole("number of the epoch", number, least=0)
         self._begin(0)
 
     def _begin(self, had: int) -> None:
@@ -119,8 +124,11 @@ class Epoch:
         Args:
             done: how many samples of this rank count; those given out for None. Where something between reads ahead,
                 as PyTorch's loader does, only the caller knows.
+
+        Raises:
+            Usage: bad-usage, where that is no number of samples.
         """
-        step = self.done if done is None else done
+        step = self.done if done is None else whole("number of samples", done, least=0)
         return {
             "version": _VERSION,
             "pixels": self.samples.fingerprint.pixels,
@@ -137,17 +145,36 @@ class Epoch:
         Raises:
             Usage: bad-usage, where it is of other samples or makes no sense.
         """
-        if state.get("version") != _VERSION or not _is_count(state.get("epoch")) or not _is_count(state.get("had")):
-            raise Usage("bad-usage", "This is not the state of an epoch.")
+        _check_state(state)
         for part in self.samples.fingerprint._fields:
             if state.get(part) != getattr(self.samples.fingerprint, part):
                 hint = "Load the same snapshot, with the same query."
                 raise Usage("bad-usage", f"The state is of an epoch over other {part}.", hint=hint)
-        if not isinstance(state.get("seed"), int) or not isinstance(state.get("shuffle"), bool):
-            raise Usage("bad-usage", "This is not the state of an epoch.")
+        if state["had"] > len(self.samples):
+            said = f"{state['had']:,} samples were given out, but there are {len(self.samples):,}"
+            raise Usage("bad-usage", f"This is not the state of an epoch: {said}.")
         self.number, self._seed, self._shuffle = state["epoch"], state["seed"], state["shuffle"]
-        self._begin(min(state["had"], len(self.samples)))
+        self._begin(state["had"])
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+def whole(what: str, value: Any, *, least: int | None = None) -> int:
+    """A whole number that was given as `what`, whatever its type. Raises Usage (bad-usage)."""
+    try:
+        number = int(operator.index(value))
+    except TypeError:
+        raise Usage("bad-usage", f"The {what} is a whole number, not {value!r:.40}.") from None
+    if least is not None and number < least:
+        raise Usage("bad-usage", f"The {what} is at least {least}, not {number}.")
+    return number
+
+
+def _check_state(state: Any) -> None:
+    """Raises Usage where it is not what `state_dict` makes."""
+    kinds = {"epoch": int, "seed": int, "shuffle": bool, "had": int}
+    if (
+        not isinstance(state, Mapping)
+        or state.get("version") != _VERSION
+        or any(type(state.get(name)) is not kind for name, kind in kinds.items())
+        or min(state["epoch"], state["had"]) < 0
+    ):
+        raise Usage("bad-usage", "This is not the state of an epoch.", hint="Give what state_dict() returned.")

@@ -5,6 +5,10 @@ y1`, `labels` Int64Tensor (n,), `image_id`, `area`, `iscrowd`, and where they ar
 (n, h, w) and `keypoints` FloatTensor (n, k, 3). Those models keep class 0 for the background, so a label is its class
 plus one. Boxes without a width or a height are left out, because the models refuse them.
 
+Beside these there is always `tags` Int64Tensor (t,), which the detection models pass over: what is said of the whole
+file, for classification. It has the classes as they are, for there is no background. Where every file has one tag and
+nothing drawn, PyTorch's own collation makes it (batch, 1).
+
 Source: the documentation of torchvision, "TorchVision Object Detection Finetuning Tutorial".
 """
 
@@ -16,8 +20,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tdvc.errors import Usage
-from tdvc.loader.epoch import Epoch
+from tdvc.loader.epoch import Epoch, whole
 from tdvc.loader.library import library
 from tdvc.loader.samples import Sample, Samples
 from tdvc.model.records import Instance
@@ -42,6 +45,9 @@ class TorchSamples(_torch_data.Dataset):
         self.samples = samples
         self._shapes = {"masks": masks, "keypoints": keypoints}
 
+    def __repr__(self) -> str:
+        return f"<TorchSamples of {self.samples!r}>"
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -57,6 +63,9 @@ class TorchOrder(_torch_data.Sampler):
 
     def __init__(self, epoch: Epoch) -> None:
         self.epoch = epoch
+
+    def __repr__(self) -> str:
+        return f"<TorchOrder of {self.epoch!r}>"
 
     def __len__(self) -> int:
         return len(self.epoch.left)
@@ -84,13 +93,14 @@ class TorchEpoch(_torch_data.IterableDataset):
     """
 
     def __init__(self, epoch: Epoch, batch_size: int = 1, *, masks: bool = False, keypoints: bool = False) -> None:
-        if batch_size < 1:
-            raise Usage("bad-usage", f"A batch has at least 1 sample, not {batch_size}.")
         self.epoch = epoch
-        self.batch_size = batch_size
+        self.batch_size = whole("size of a batch", batch_size, least=1)
         self._shapes = {"masks": masks, "keypoints": keypoints}
         self._changes = 0
         self._shared = torch.zeros(2, dtype=torch.int64).share_memory_()  # how many changes, and the epoch since then
+
+    def __repr__(self) -> str:
+        return f"<TorchEpoch of {self.epoch!r}, batches of {self.batch_size}>"
 
     def __len__(self) -> int:
         return len(self.epoch.left)
@@ -145,6 +155,7 @@ def detection_target(sample: Sample, image_id: int, *, masks: bool = False, keyp
         "image_id": int(image_id),
         "area": torch.from_numpy(found.areas[kept].astype(np.float32)),
         "iscrowd": torch.from_numpy(crowds.astype(np.int64)),
+        "tags": torch.from_numpy(found.tags),
     }
     if masks:
         target["masks"] = torch.from_numpy(sample.masks[kept].astype(np.uint8))

@@ -27,7 +27,7 @@ _NAMES = ("path", *(column.name for column in FILES.columns))
 _FIXED = {"file_id": 16, "blob": 32, "instances": 32}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rows:
     """The files of a state, in path order.
 
@@ -50,6 +50,9 @@ class Rows:
     sets: Bytes
     instance_counts: Ints
     page_ends: Ints
+
+    def __repr__(self) -> str:
+        return f"<Rows of {len(self)} files>"
 
     def __len__(self) -> int:
         return len(self.path_ends)

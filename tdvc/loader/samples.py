@@ -278,6 +278,6 @@ class Samples:
             even: leave out the last few, so that every rank has equally many.
 
         Raises:
-            Usage: bad-usage, where there is no such rank.
+            Usage: bad-usage, where there is no such epoch or rank, or a number is none.
         """
         return Epoch(self, number, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size, even=even)

@@ -20,6 +20,7 @@ from tdvc.ids import ObjectId
 from tdvc.loader.reading import Reader, swept_explained
 from tdvc.loader.rows import Rows, read_rows
 from tdvc.loader.targets import Classes, classes_of
+from tdvc.names import printable
 from tdvc.objects.store import ObjectStore
 from tdvc.repo.directory import Directory
 from tdvc.repo.repository import Repository
@@ -62,6 +63,9 @@ class State:
         self.directory = directory
         self.rows = read_rows(directory.table)
         self.classes = classes_of(directory.schema)
+
+    def __repr__(self) -> str:
+        return f"<State {printable(self.directory.title)}, {len(self.rows)} files>"
 
     def blob(self, row: int) -> bytes:
         """See `Source`."""

@@ -31,7 +31,7 @@ UNKNOWN = -1
 """The class of a label that the schema does not know."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Classes:
     """Labels as numbers.
 
@@ -42,6 +42,9 @@ class Classes:
 
     by_label: Mapping[str, int]
     points: int
+
+    def __repr__(self) -> str:
+        return f"<Classes of {len(self.by_label)} labels>"
 
     @property
     def id(self) -> str:
@@ -64,7 +67,7 @@ def classes_of(schema: Schema) -> Classes:
     return Classes({label.key: label.index for label in ordered}, max(points, default=0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Targets:
     """What a model is to learn of a file; n instances are drawn in it.
 
@@ -86,6 +89,9 @@ class Targets:
     keypoints: Floats
     instances: tuple[Instance, ...]
     tags: Ints
+
+    def __repr__(self) -> str:
+        return f"<Targets: drawn {len(self.classes)}, tags {len(self.tags)}>"
 
     def masks(self, height: int, width: int) -> NDArray[np.bool_]:
         """(n, height, width) bool: the pixels of each; of a box those inside it, none for points and lines.

@@ -59,6 +59,26 @@ def assign(
     return places
 
 
+def off_shares(units: Sequence[Unit], shares: Sequence[Fraction], held: Sequence[int], *, exact: bool = False) -> bool:
+    """Whether a part is further from its share than a new split would leave it: files stay where others had put them.
+
+    Args:
+        units: all of them.
+        shares: of the parts.
+        held: how many files each part has.
+        exact: whether units went exactly; else the limit is four standard deviations, and a unit.
+    """
+    sizes = [unit.size for unit in units]
+    largest, total = max(sizes, default=0), sum(sizes)
+    strata, squares = len({unit.stratum for unit in units}), sum(size * size for size in sizes)
+    for count, share in zip(held, shares, strict=True):
+        chance = 4 * math.sqrt(squares * share * (1 - share)) + largest
+        limit = strata * max(len(shares) - 1, 1) * largest if exact else chance
+        if abs(count - share * total) > limit:
+            return True
+    return False
+
+
 def _fill(units: Sequence[Unit], parts: _Parts, overall: _Parts, rebalance: bool) -> list[int]:
     """The part of each unit of one stratum."""
     places = [-1 if unit.home is None else unit.home for unit in units]

@@ -1,11 +1,16 @@
 """What kind of file some bytes are, told by how they begin, and whether a picture is plainly cut short.
 
-This is a look at a few bytes, done to every file that comes in; decoding pictures belongs to validation.
+This is a look at a few bytes, done to every file that comes in; decoding pictures belongs to validation. Cameras and
+phones write more behind the end of a picture: padding, a second picture, a film. So where the last bytes leave doubt,
+the parts of the file are gone through from its beginning, to the mark of its end or to nothing. Decoders are no judges
+of that: one takes the zeros that stand in for a lost half for pixels.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Iterable
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -54,6 +59,10 @@ _BY_EXTENSION = {
 OPENED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """What Pillow may try; its other readers start programs or have a record of bombs."""
 
+_ENDS = {"image/jpeg": b"\xff\xd9", "image/png": b"IEND\xaeB`\x82"}
+_MARKER = re.compile(rb"\xff(?:\xd9|[^\x00\x01\xd0-\xd9\xff](..))", re.DOTALL)
+"""The end of a JPEG, or the beginning of a segment and its length."""
+
 HEAD_BYTES = 16
 TAIL_BYTES = 4096
 
@@ -76,7 +85,9 @@ def promises_picture(path: str, found: str) -> bool:
     return found.startswith("image/") or (_expected(path) or "").startswith("image/")
 
 
-def picture_problem(path: str, found: str, size_bytes: int, tail: bytes | memoryview) -> str | None:
+def picture_problem(
+    path: str, found: str, size_bytes: int, tail: bytes | memoryview, content: Callable[[], Iterable[bytes]]
+) -> str | None:
     """What is plainly wrong with a file that calls itself a picture, as the end of a sentence; else None.
 
     Args:
@@ -84,11 +95,11 @@ def picture_problem(path: str, found: str, size_bytes: int, tail: bytes | memory
         found: its media type by content.
         size_bytes: its length.
         tail: its last bytes, up to `TAIL_BYTES`.
+        content: gives all its bytes, in pieces; asked only where the tail leaves doubt.
     """
-    if found == "image/jpeg":
-        return None if tail[-2:] == b"\xff\xd9" or b"\xff\xd9" in bytes(tail) else "has no end: it was cut short"
-    if found == "image/png":
-        return None if b"IEND" in bytes(tail) else "has no end: it was cut short"
+    if found in _ENDS:
+        ended = bytes(tail).rstrip(b"\0").endswith(_ENDS[found]) or has_end(found, content())
+        return None if ended else "has no end: it was cut short"
     expected = _expected(path)
     if expected is None or not expected.startswith("image/"):
         return None
@@ -97,3 +108,43 @@ def picture_problem(path: str, found: str, size_bytes: int, tail: bytes | memory
     if found == "application/octet-stream" and not expected.startswith("image/x-"):
         return f"is called {os.path.splitext(path)[1]} and is no picture that tdvc knows"
     return None
+
+
+def has_end(found: str, content: Iterable[bytes]) -> bool:
+    """Whether a picture comes to its end, whatever follows; True for what is neither JPEG nor PNG.
+
+    Args:
+        found: its media type by content.
+        content: its bytes, in pieces of any length.
+
+    Source: ITU-T T.81, B.1 (markers and their segments); PNG specification, 5.3 (chunks).
+    """
+    if found not in _ENDS:
+        return True
+    step, at = (_after_segment, 2) if found == "image/jpeg" else (_after_chunk, 8)
+    rest = b""
+    for piece in content:
+        known = rest + piece
+        at, kept, ended = step(known, at)
+        if ended:
+            return True
+        rest, at = known[kept:], max(0, at - kept)
+    return False
+
+
+def _after_segment(known: bytes, at: int) -> tuple[int, int, bool]:
+    """Go on in a JPEG, from `at` which is in no segment: to where, from where bytes are needed again, if it ended."""
+    while found := _MARKER.search(known, at):
+        if found[1] is None:
+            return at, at, True
+        at = found.end() - 2 + int.from_bytes(found[1])
+    return at, min(len(known), max(at, len(known) - 3)), False
+
+
+def _after_chunk(known: bytes, at: int) -> tuple[int, int, bool]:
+    """The same in a PNG, from the beginning of a chunk."""
+    while at + 8 <= len(known):
+        if known[at + 4 : at + 8] == b"IEND":
+            return at, at, True
+        at += 12 + int.from_bytes(known[at : at + 4])
+    return at, min(len(known), at), False

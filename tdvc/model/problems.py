@@ -38,6 +38,7 @@ PROBLEMS: dict[str, str] = {
     "skipped-other": "a file or folder that the format has no use for",
     "skipped-special": "a pipe, socket or device, which is never opened",
     "skipped-symlink": "a symbolic link, which is never followed",
+    "split-overlap": "a directory that held no file of a split's parts, and now holds some that a part has too",
     "split-unknown": "a split list that names a picture which is not there",
     "stored-damaged": "a file whose stored bytes or instances are missing or damaged",
     "text-changed": "a text with characters that the written format can't spell",

@@ -267,15 +267,22 @@ def find_attribute(schema: Schema, text: str) -> Attribute:
 
 
 def _not_found(what: str, text: str, known: Mapping[str, Any]) -> NotFound:
-    near = difflib.get_close_matches(text, known, n=1)
+    near = nearest(text, known)
     listed = ", ".join(printable(key) for key in sorted(known)[:12])
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {listed}." if known else "The schema has none yet."
+    hint = f"Did you mean {near!r}?" if near else f"Known: {listed}." if known else "The schema has none yet."
     return NotFound(
         "label-not-found" if what == "label" else "attribute-not-found",
         f"The schema has no {what} {text!r}.",
         hint=hint,
         key=text,
     )
+
+
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant: one that differs in case alone, else one spelled alike; None for none."""
+    by_case = {name.casefold(): name for name in sorted(known, reverse=True)}
+    near = difflib.get_close_matches(text.casefold(), by_case, n=1)
+    return by_case[near[0]] if near else None
 
 
 def with_definition(schema: Schema, definition: T) -> Schema:

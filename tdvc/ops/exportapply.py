@@ -31,6 +31,7 @@ from tdvc.ops.exporting import check_empty
 from tdvc.ops.exportmanifest import FILE_NAME, REMOVED_NAME, Manifest, read_manifest, read_removed
 from tdvc.ops.outgoing import written_files
 from tdvc.ops.progress import EVERY, Progress, silent
+from tdvc.storage.filling import filling
 from tdvc.storage.folder import FolderWriter, checked
 
 _path = attrgetter("path")
@@ -134,16 +135,12 @@ class _Application:
         self._labels = delta[1].label_records()
 
     def write(self, folder: Path) -> None:
-        """Write everything, the manifest last."""
-        annotation, pictures = FolderWriter(str(folder)), FolderWriter(str(folder))  # one writes while the other does
-        try:
+        """Write everything, the manifest last; or leave the folder as it was."""
+        with filling(str(folder)) as (annotation, pictures):
             records, shard_bytes = self._records(pictures), self._base[1].shard_bytes
             for written in written_files(self._format, records, self._labels, _refuse, shard_bytes):
                 annotation.write(checked(written.path), self._counted(written.pieces))
             annotation.write(FILE_NAME, self._counted([self._manifest().spelled()]))
-        finally:
-            annotation.close()
-            pictures.close()
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

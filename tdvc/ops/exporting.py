@@ -1,8 +1,8 @@
 """`export`: states in some tool's format, with the sum of what went and a list of what could not.
 
 What a format can't carry is counted before anything is written, so that it can be refused. A folder must be empty or
-missing: an export never mixes with what is there. Pictures are written, or share their bytes with files that are there
-(`originals`).
+missing: an export never mixes with what is there, and one that fails or is interrupted leaves it so. Pictures are
+written, or share their bytes with files that are there (`originals`).
 
 An export of one whole state in a format for engines says of which (`exportmanifest`). Then what changed since
 (`exportsince`) can be exported alone, and put to it (`exportapply`).
@@ -32,12 +32,13 @@ from tdvc.ops.exportmanifest import (
     exported_state,
     removed_lines,
 )
-from tdvc.ops.exportparts import Part, changed_part, check_since, leaving, whole_part
+from tdvc.ops.exportparts import Part, changed_part, check_since, exportable, leaving, speaks, whole_part
 from tdvc.ops.originals import Original, clone_stored, link_original, original_of
 from tdvc.ops.outgoing import Leaving, Outgoing, Ready, class_list, classes_of, written_files
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.repo.entry import Entry
 from tdvc.repo.repository import Repository
+from tdvc.storage.filling import filling
 from tdvc.storage.folder import FolderWriter, checked
 from tdvc.workers import work_through
 
@@ -146,7 +147,7 @@ def export(
     if complete_only:
         for part in parts:
             require_complete(unfinished(part.state, part.selected))
-    if since is None and not any(part.entries for part in parts):
+    if not any(speaks(part, everything) for part in parts):
         raise Refused(
             "nothing-to-export",
             f"None of the {result.skipped_files} files is declared complete." if result.skipped_files else "No file.",
@@ -258,17 +259,13 @@ class _Export:
         self._result.losses = dict(sorted(self._losses.items()))
 
     def write(self, folder: Path) -> None:
-        """Write everything."""
-        annotation, pictures = FolderWriter(str(folder)), FolderWriter(str(folder))  # one writes while the other does
-        try:
+        """Write everything, or leave the folder as it was."""
+        with filling(str(folder)) as (annotation, pictures):
             records, shard_bytes = self._records(pictures), self._wanted.shard_bytes
             for written in written_files(self._format, records, self._labels, self._sum.report, shard_bytes):
                 self._write(written, annotation)
             self._close_sum()
             self._write_manifest(annotation)
-        finally:
-            annotation.close()
-            pictures.close()
 
     def _close_sum(self) -> None:
         files_left, instances_left = self._sum.left_out
@@ -298,7 +295,6 @@ class _Export:
             return
         if part.before is not None:
             writer.write(REMOVED_NAME, self._counted(removed_lines(part.removed)))
-        counts = part.state.counts
         manifest = Manifest(
             written=self._format.NAME,
             state=exported_state(part.state),
@@ -309,7 +305,7 @@ class _Export:
             files=self._result.files,
             instances=self._result.instances,
             removed=len(part.removed),
-            total=counts.files if self._wanted.everything else counts.complete,
+            total=exportable(part.state, self._wanted.everything),
             labels=exported_labels(self._labels),
         )
         writer.write(FILE_NAME, self._counted([manifest.spelled()]))

@@ -67,8 +67,20 @@ def changed_part(
     before, after = repository[since], repository[parse_selector(revision).revision]
     renamed = other_words(classes_of([before], format_name), classes_of([after], format_name), format_name)
     found = changed_since(before, after, everything=everything, renamed=renamed, progress=progress)
-    skipped = 0 if everything else after.counts.files - after.counts.complete
+    skipped = after.counts.files - exportable(after, everything)
     return Part(after, None, found.written, "", skipped, before, found.removed)
+
+
+def exportable(state: Directory, everything: bool) -> int:
+    """How many files a full export of a state has."""
+    return state.counts.files if everything else state.counts.complete
+
+
+def speaks(part: Part, everything: bool) -> bool:
+    """Whether there is anything to export: of what changed, files in the earlier state or the later one will do."""
+    if part.before is None:
+        return bool(part.entries)
+    return any(exportable(state, everything) for state in (part.before, part.state))
 
 
 def leaving(repository: Repository, parts: Sequence[Part], progress: Progress) -> list[Leaving]:

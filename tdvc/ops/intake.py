@@ -123,7 +123,7 @@ def take_bytes(writer: ObjectWriter, path: str, content: bytes, report: Callable
     blob = ObjectId(hashlib.sha256(content).digest())
     writer.put_known(Kind.BLOB, blob, content)
     file = Arriving(path, "", Found(path, len(content), 0, 0, 0))
-    return _Intake(writer, report).look_at(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
+    return _Intake(writer, report).look_at(file, blob, content)
 
 
 class _Intake:
@@ -145,7 +145,7 @@ class _Intake:
             else:
                 content = view[at : at + size]
                 self._writer.put_known(Kind.BLOB, ObjectId(blob), content)
-                yield self.look_at(file, ObjectId(blob), bytes(content[:HEAD_BYTES]), content[-TAIL_BYTES:])
+                yield self.look_at(file, ObjectId(blob), content)
             if size < _ALONE_BYTES:
                 at += size + 1
         self._writer.flush()
@@ -166,7 +166,7 @@ class _Intake:
         file = file._replace(found=file.found._replace(size_bytes=len(content)))
         blob = ObjectId(hashlib.sha256(content).digest())
         self._writer.put_known(Kind.BLOB, blob, content)
-        return self.look_at(file, blob, content[:HEAD_BYTES], content[-TAIL_BYTES:])
+        return self.look_at(file, blob, content)
 
     def _take_large(self, file: Arriving) -> Arrived:
         upload = self._writer.begin_single()
@@ -183,16 +183,26 @@ class _Intake:
             raise
         blob = ObjectId(digest.digest())
         self._writer.finish_single(upload, blob, file.found.size_bytes)
-        return self.look_at(file, blob, head, tail)
+        return self._look_at(file, blob, head, tail, lambda: read_pieces(file.place, file.found))
 
-    def look_at(self, file: Arriving, blob: ObjectId, head: bytes, tail: bytes | memoryview) -> Arrived:
+    def look_at(self, file: Arriving, blob: ObjectId, content: bytes | memoryview) -> Arrived:
         """What kind of file it is, and what is plainly wrong with it."""
+        return self._look_at(file, blob, bytes(content[:HEAD_BYTES]), content[-TAIL_BYTES:], lambda: [bytes(content)])
+
+    def _look_at(
+        self,
+        file: Arriving,
+        blob: ObjectId,
+        head: bytes,
+        tail: bytes | memoryview,
+        content: Callable[[], Iterable[bytes]],
+    ) -> Arrived:
         path = file.path
         key = (head[:12], path[-5:])
         kind = self._types.get(key)
         if kind is None:
             kind = self._types[key] = media_type(head, path)
-        problem = picture_problem(path, kind, file.found.size_bytes, tail)
+        problem = picture_problem(path, kind, file.found.size_bytes, tail, content)
         if problem:
             message = f"It {problem}; stored as it is."
             self._report(Problem("picture-unreadable", printable(path), message, severity="warning"))

@@ -29,7 +29,7 @@ from PIL import Image
 
 from tdvc.errors import Corruption, StorageFailure
 from tdvc.ids import ObjectId
-from tdvc.model.media import OPENED
+from tdvc.model.media import HEAD_BYTES, OPENED, has_end, media_type
 from tdvc.model.pictures import MAX_PICTURE_BYTES, UnreadablePicture, open_picture
 from tdvc.objects.store import ObjectStore
 from tdvc.repo.repository import Repository
@@ -253,7 +253,7 @@ def look_at(content: bytes | bytearray, *, deep: bool = False) -> Picture:
             with open_picture(content) as picture:
                 width, height = picture.size
                 kind = _FORMATS.index(picture.format) if picture.format in _FORMATS else 0
-                said = (_orientation(picture), _decoding(picture, deep), _captured(picture))
+                said = (_orientation(picture), _decoding(picture, content) if deep else "", _captured(picture))
                 return Picture(width, height, _FORMATS[kind], *said)
     except UnreadablePicture as error:
         return Picture(0, 0, "", 0, "too-many-pixels" if error.too_many_pixels else "not-a-picture")
@@ -261,13 +261,12 @@ def look_at(content: bytes | bytearray, *, deep: bool = False) -> Picture:
         return Picture(0, 0, "", 0, "not-a-picture")
 
 
-def _decoding(picture: Image.Image, deep: bool) -> str:
-    if deep:
-        try:
-            picture.load()
-        except Exception:
-            return "cut-short"
-    return ""
+def _decoding(picture: Image.Image, content: bytes | bytearray) -> str:
+    try:
+        picture.load()
+    except Exception:
+        return "cut-short"
+    return "" if has_end(media_type(bytes(content[:HEAD_BYTES]), ""), [bytes(content)]) else "cut-short"
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -23,6 +23,12 @@ def check_place(place: Path, *, force: bool = False) -> None:
     check_folder(place.absolute().parent)
 
 
+def same_place(one: Path, other: Path) -> bool:
+    """Whether a file that is written to the one place would be written over by the other."""
+    ends = [os.path.join(os.path.realpath(place.absolute().parent), place.name) for place in (one, other)]
+    return os.path.normcase(ends[0]) == os.path.normcase(ends[1])
+
+
 def check_folder(folder: Path) -> None:
     """Raises NotFound (source-not-found) where it is no folder."""
     if not folder.is_dir():

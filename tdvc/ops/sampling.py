@@ -100,12 +100,14 @@ class SampleResult:
     operation: ObjectId | None = None
 
 
-def sample(repository: Repository, source: str, options: SampleOptions, *, progress: Progress = silent) -> SampleResult:
+def sample(
+    repository: Repository, source: str | None, options: SampleOptions, *, progress: Progress = silent
+) -> SampleResult:
     """Make or update samples of a directory.
 
     Args:
         repository: the repository.
-        source: what to take them from, `REV[:PATH-or-glob]`.
+        source: what to take them from, `REV[:PATH-or-glob]`; the current directory for None.
         options: how.
         progress: told how far it is.
 
@@ -115,6 +117,7 @@ def sample(repository: Repository, source: str, options: SampleOptions, *, progr
         Refused: directory-exists, where a sample's directory is something else; snapshot-exists.
     """
     _check(options)
+    source = repository.view.current if source is None else source
     directory, entries = select(repository, source, where=options.where)
     result = SampleResult(directory.title, len(entries))
     labels = [] if options.shares else labels_of(repository, directory, entries)

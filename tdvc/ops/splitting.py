@@ -10,6 +10,11 @@ what people moved by hand stays where they put it. `rebalance` alone lets files 
 
 A group can come to have members in several parts: a new picture may resemble two old ones. Such *torn* groups are
 counted and named, and stay until somebody rebalances.
+
+A split that is asked for with other names has other parts, and what was a part before is none of its business any more:
+its files go to the parts, and stay where they were as well. Nothing tells such a directory from any other, except that
+it was kept apart from the parts until then. So that is looked for, and said in the run that ends it; the folds of the
+same source, which overlap with its parts from the beginning, are not spoken of.
 """
 
 from __future__ import annotations
@@ -21,8 +26,9 @@ from fractions import Fraction
 
 from tdvc.errors import Usage
 from tdvc.ids import FileId, ObjectId
-from tdvc.model.apportioning import Unit, assign
+from tdvc.model.apportioning import Unit, assign, off_shares
 from tdvc.model.nearduplicates import DEFAULT_DISTANCE
+from tdvc.model.problems import Problem
 from tdvc.model.stablehash import StableHash, share
 from tdvc.names import printable
 from tdvc.ops.grouping import Group, groups_of, labels_of
@@ -83,6 +89,19 @@ class SplitPart:
     labels: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A directory that was apart from the parts until now.
+
+    Attributes:
+        directory: its name.
+        files: how many of its files each part has now.
+    """
+
+    directory: str
+    files: dict[str, int]
+
+
 @dataclass(slots=True)
 class SplitResult:
     """What went where.
@@ -95,6 +114,9 @@ class SplitResult:
         parts: the parts, as they were asked for.
         torn_groups: how many groups have files in several parts.
         torn: the first of them, each with its paths.
+        off_shares: whether parts are further from their shares than chance and whole files explain; `rebalance` helps.
+        overlaps: directories whose names begin like the parts', and that were apart from them until now.
+        problems: a warning for each of these.
         operation: None where nothing changed.
     """
 
@@ -105,12 +127,15 @@ class SplitResult:
     parts: list[SplitPart] = field(default_factory=list)
     torn_groups: int = 0
     torn: list[list[str]] = field(default_factory=list)
+    off_shares: bool = False
+    overlaps: list[Overlap] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     operation: ObjectId | None = None
 
 
 def split(
     repository: Repository,
-    source: str,
+    source: str | None,
     into: Mapping[str, str],
     options: SplitOptions | None = None,
     *,
@@ -120,7 +145,7 @@ def split(
 
     Args:
         repository: the repository.
-        source: what to split, `REV[:PATH-or-glob]`.
+        source: what to split, `REV[:PATH-or-glob]`; the current directory for None.
         into: the share of each part, such as `0.8` or `1/3`, by its name.
         options: how.
         progress: told how far it is.
@@ -131,6 +156,7 @@ def split(
         Refused: directory-exists, where a part's directory is something else; snapshot-exists.
     """
     options = options or SplitOptions()
+    source = repository.view.current if source is None else source
     shares = _shares(into)
     directory, entries = select(repository, source, where=options.where)
     prefix = f"{directory.name}-" if options.prefix is None else options.prefix
@@ -138,7 +164,8 @@ def split(
     splitting = _Splitting(repository, directory, entries, names, options)
     groups = groups_of(repository, directory, entries, options.group_by, distance=options.distance, progress=progress)
     result = SplitResult(directory.title, len(entries), len(groups))
-    places = splitting.places(groups, shares)
+    units = splitting.units(groups)
+    places = splitting.places(groups, units, shares)
     result.moved = splitting.moved(places)
     result.torn = splitting.torn(groups, places)
     result.torn_groups, result.torn = len(result.torn), result.torn[:_SHOWN_TORN]
@@ -150,12 +177,25 @@ def split(
         change = hold_just(edit, name, splitting.held[part], wanted)
         labels = splitting.label_counts(positions)
         result.parts.append(SplitPart(name, text, len(wanted), change.added, change.removed, labels))
+    files = [part.files for part in result.parts]
+    result.off_shares = not options.rebalance and off_shares(units, shares, files, exact=options.by_label)
+    result.overlaps = splitting.overlaps(repository, prefix, directory.name, places)
+    result.problems = list(map(_overlap_problem, result.overlaps))
     if not options.dry_run:
         keep_from_changing(edit, [directory.title, *names])
         with edit:
             pass
     result.operation = edit.operation
     return result
+
+
+def _overlap_problem(overlap: Overlap) -> Problem:
+    counts = ", ".join(f"{count:,} of {name}" for name, count in overlap.files.items())
+    message = (
+        f"It held no file of the parts, and now holds {counts}. "
+        f"If it was a part: tdvc directory remove {overlap.directory}; or tdvc undo, and another --prefix."
+    )
+    return Problem("split-overlap", printable(overlap.directory), message, severity="warning")
 
 
 def _shares(into: Mapping[str, str]) -> list[Fraction]:
@@ -186,6 +226,7 @@ class _Splitting:
         options: SplitOptions,
     ) -> None:
         self._entries = entries
+        self._names = names
         self._options = options
         among = {entry.state.file_id for entry in entries}
         self.held = held_files(repository, names, directory, among)
@@ -196,14 +237,17 @@ class _Splitting:
                 where.setdefault(identity, []).append(part)
         self._before = [where.get(entry.state.file_id, []) for entry in entries]
 
-    def places(self, groups: Sequence[Group], shares: Sequence[Fraction]) -> list[list[int]]:
-        """The parts of each file: one, or more where it is in more and stays."""
+    def units(self, groups: Sequence[Group]) -> list[Unit]:
+        """The groups as what goes to one part."""
         rarity = Counter(label for labels in self._labels for label in labels)
         hashed = StableHash("split", self._options.seed)
-        units = [
+        return [
             Unit(hashed.point(group.key), len(group.files), self._stratum(group, rarity), self._home(group))
             for group in groups
         ]
+
+    def places(self, groups: Sequence[Group], units: Sequence[Unit], shares: Sequence[Fraction]) -> list[list[int]]:
+        """The parts of each file: one, or more where it is in more and stays."""
         found = assign(units, shares, exact=self._options.by_label, rebalance=self._options.rebalance)
         places: list[list[int]] = [[]] * len(self._entries)
         for group, place in zip(groups, found, strict=True):
@@ -234,6 +278,23 @@ class _Splitting:
             for group in groups
             if len({part for position in group.files for part in places[position]}) > 1
         ]
+
+    def overlaps(self, repository: Repository, prefix: str, source: str, places: Sequence[list[int]]) -> list[Overlap]:
+        """Directories beside the parts that had no file of any of them and, as the parts are to be, will have some."""
+        before = {identity for held in self.held for identity in held.values()}
+        if not before:
+            return []
+        parts = {entry.state.file_id: found for entry, found in zip(self._entries, places, strict=True)}
+        overlaps = []
+        for name, ref in sorted(repository.view.directories.items()):
+            if not name.startswith(prefix) or name in self._names or name == source or ref.rule is not None:
+                continue
+            held = {entry.state.file_id for entry in repository.directory(name).entries()}
+            if before.isdisjoint(held):
+                shared = Counter(part for identity in held for part in parts.get(identity, ()))
+                files = {self._names[part]: shared[part] for part in sorted(shared)}
+                overlaps += [Overlap(name, files)] if files else []
+        return overlaps
 
     def label_counts(self, positions: Sequence[int]) -> dict[str, int]:
         """How many of some files have each label, where that is known."""

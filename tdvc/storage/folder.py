@@ -5,7 +5,8 @@ walk saw: if size, times or inode moved, the bytes may be a mixture, and it is r
 read, never a second look.
 
 Writing. Folders are opened one component at a time, each relative to the last and never through a link, so nothing
-lands outside the folder that was chosen. A file is written under a temporary name beside its place and renamed.
+lands outside the folder that was chosen. A file is written under a temporary name beside its place and renamed. What
+is to be there whole or not at all notes what it wrote, to take it back (`filling`).
 """
 
 from __future__ import annotations
@@ -218,16 +219,26 @@ def checked(path: str) -> str:
     return path
 
 
+class Written:
+    """What writers put below a folder: the paths of files, and of the folders that they entered to write them."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.folders: set[str] = set()
+
+
 class FolderWriter:
     """Writes files below one folder. Paths are checked once more here, wherever they come from.
 
     Args:
         root: the folder, made where it is missing. It may be a link itself: it is what the user named.
+        written: where to note what is written, for `take_back`.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, written: Written | None = None) -> None:
         self.root = root
-        with explained(root):
+        self._written = written
+        with explained(root, partly=True):
             os.makedirs(root, exist_ok=True)
             self._root = os.open(root, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
         self._folder_path = ""
@@ -250,6 +261,8 @@ class FolderWriter:
         self._leave()
         if not folder:
             return self._root
+        if make and self._written is not None:
+            self._written.folders.add(folder)
         descriptor = self._root
         for component in folder.split("/"):
             try:
@@ -300,10 +313,10 @@ class FolderWriter:
             FileExistsError: with `new`, where something is there.
             StorageFailure.
         """
-        with explained(f"{self.root}/{path}"):
+        with explained(f"{self.root}/{path}", partly=True):
             at, name = self._place(path)
             temporary = name if new else f".tdvc-{secrets.token_hex(6)}"
-            descriptor = os.open(temporary, _NEW_FILE, 0o666, dir_fd=at)
+            descriptor = _create(temporary, at)
             try:
                 try:
                     for piece in pieces:
@@ -313,17 +326,22 @@ class FolderWriter:
                     status = os.fstat(descriptor)
                 finally:
                     os.close(descriptor)
+                self._note(path)
                 if not new:
                     os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
                     status = os.stat(name, dir_fd=at, follow_symlinks=False)
             except BaseException:
-                os.unlink(temporary, dir_fd=at)
+                _discard(temporary, at)
                 raise
         return _found(path, status)
 
+    def _note(self, path: str) -> None:
+        if self._written is not None:
+            self._written.files.append(path)
+
     def sweep(self, folder: str) -> None:
         """Remove from one folder what a writer left behind that was killed before it renamed a file."""
-        with explained(f"{self.root}/{folder}"), contextlib.suppress(FileNotFoundError):
+        with explained(f"{self.root}/{folder}", partly=True), contextlib.suppress(FileNotFoundError):
             at = self._enter(checked(folder) if folder else "", make=False)
             for name in os.listdir(at):
                 if is_temporary(name):
@@ -336,16 +354,23 @@ class FolderWriter:
             OSError: the file system can't, or something is there.
         """
         at, name = self._place(path)
-        if reflink:
-            _clone(source, name, at)
-        else:
-            os.link(source, name, dst_dir_fd=at, follow_symlinks=False)
+        try:
+            if reflink:
+                _clone(source, name, at)
+            else:
+                os.link(source, name, dst_dir_fd=at, follow_symlinks=False)
+            self._note(path)
+        except OSError:
+            raise
+        except BaseException:
+            _discard(name, at)
+            raise
         return _found(path, os.stat(name, dir_fd=at, follow_symlinks=False))
 
     def remove(self, path: str) -> None:
         """Remove a file, and the folders that are empty then."""
         folder = path.rpartition("/")[0]
-        with explained(f"{self.root}/{path}"):
+        with explained(f"{self.root}/{path}", partly=True):
             try:
                 at, name = self._place(path, make=False)
                 os.unlink(name, dir_fd=at)
@@ -360,6 +385,36 @@ class FolderWriter:
                     return
                 self._leave()
                 folder = parent
+
+    def take_back(self) -> None:
+        """Remove what was noted as written, and the folders that are empty then. What can't be removed stays."""
+        written = self._written or Written()
+        for path in written.files:
+            with contextlib.suppress(OSError, Refused):
+                at, name = self._place(path, make=False)
+                os.unlink(name, dir_fd=at)
+        entered = (folder.split("/") for folder in written.folders)
+        folders = {"/".join(parts[:depth]) for parts in entered for depth in range(1, len(parts) + 1)}
+        for folder in sorted(folders, reverse=True):
+            parent, _, last = folder.rpartition("/")
+            with contextlib.suppress(OSError, Refused):
+                os.rmdir(last, dir_fd=self._enter(parent, make=False))
+
+
+def _create(name: str, at: int) -> int:
+    """Make a file and open it. It is not left behind where an interrupt comes before its descriptor."""
+    try:
+        return os.open(name, _NEW_FILE, 0o666, dir_fd=at)
+    except OSError:
+        raise
+    except BaseException:
+        _discard(name, at)
+        raise
+
+
+def _discard(name: str, at: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=at)
 
 
 _FICLONE = 0x40049409  # linux/fs.h

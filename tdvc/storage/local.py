@@ -41,26 +41,32 @@ _SYNC_EVERY_BYTES = 64 << 20
 
 
 class explained:  # noqa: N801 (reads as a phrase: `with explained(name):`)
-    """Turns an OSError into one sentence, except for those that the protocol of `Storage` names."""
+    """Turns an OSError into one sentence, except for those that the protocol of `Storage` names.
 
-    __slots__ = ("_what",)
+    Args:
+        what: what is read or written.
+        partly: other files of the same command may be written already, so it does not say that nothing was changed.
+    """
 
-    def __init__(self, what: str) -> None:
+    __slots__ = ("_partly", "_what")
+
+    def __init__(self, what: str, *, partly: bool = False) -> None:
         self._what = what
+        self._partly = partly
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | FileExistsError):
-            raise _failure(error, self._what) from error
+            raise _failure(error, self._what, self._partly) from error
 
 
-def _failure(error: OSError, what: str) -> StorageFailure:
+def _failure(error: OSError, what: str, partly: bool) -> StorageFailure:
     if error.errno in _FULL:
         return StorageFailure(
             "disk-full",
-            f"No space left to write {what}; nothing was changed.",
+            f"No space left to write {what}{'' if partly else '; nothing was changed'}.",
             hint="Free some space and run the command again.",
             name=what,
         )
@@ -317,7 +323,7 @@ class LocalStorage:
             for name in os.listdir(self._path("tmp")):
                 host, _, rest = name.partition(".")
                 pid = rest.partition(".")[0]
-                if host == _HOST and pid.isdigit() and not _alive(int(pid)):
+                if host == _HOST and len(pid) < 10 and pid.isascii() and pid.isdigit() and not _alive(int(pid)):
                     os.unlink(self._path(f"tmp/{name}"))
 
 

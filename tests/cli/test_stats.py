@@ -128,6 +128,15 @@ def test_png(counted, tmp_path):
     assert (tmp_path / "stats.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("png", ["z", "./z", "photos/../z"])
+def test_a_page_and_a_picture_at_one_place_are_refused_before_either_is_written(counted, tmp_path, png):
+    (tmp_path / "z").write_text("mine")
+    ran = counted("stats", "--html", "z", "--png", png, "--force")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--html and --png are both to go to 'z'." in ran.err
+    assert (tmp_path / "z").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [

@@ -37,15 +37,15 @@ def test_validate(wrong):
     ran = wrong("validate")
     assert (ran.code, ran.err) == (21, "")
     assert ran.out.splitlines() == [
+        "hint: a b.png cat (e0e0e0e0e0e0): [20,20,100,60]; expected a picture of 100 x 80 px [far-edge]",
         "error: a b.png dog (f0f0f0f0f0f0): [5,5,5,9]; expected an area above 0 [zero-size]",
         "error: a b.png dog (a0a0a0a0a0a0): [-2,5,50,60] leaves it by 2 px at the left; "
         "expected a picture of 100 x 80 px (clamp it to the picture: --fix) [outside-picture]",
-        "hint: a b.png cat (e0e0e0e0e0e0): [20,20,100,60]; expected a picture of 100 x 80 px [far-edge]",
         "",
         "Found:",
+        f"  1  far-edge         {RULES['far-edge'].says}",
         f"  1  zero-size        {RULES['zero-size'].says}",
         f"  1  outside-picture  {RULES['outside-picture'].says}",
-        f"  1  far-edge         {RULES['far-edge'].says}",
         "Pets: 1 file, 3 instances checked: 2 errors, 0 warnings, 1 hint.",
     ]
 
@@ -54,6 +54,51 @@ def test_validate_in_short(wrong):
     ran = wrong("validate", "--max", "1", "--rule", "zero-size", "--rule", "far-edge")
     assert ran.out.splitlines()[1] == "… and 1 more (--max lists more)"
     assert wrong("validate", "--rule", "far-edge").code == 0
+
+
+@pytest.fixture
+def many_hints(wrong, tmp_path):
+    """As `wrong`, with nine boxes at the far edge and not one."""
+    instances = [{"label": "cat", "type": "box", "geometry": [20, 21 + row, 100, 60]} for row in range(8)]
+    lines = [json.dumps({"op": "add", "path": "a b.png", "instance": instance}) for instance in instances]
+    (tmp_path / "more.jsonl").write_text("\n".join(lines))
+    assert wrong("annotate", "more.jsonl").code == 0
+    return wrong
+
+
+def test_hints_of_one_rule_leave_room_for_errors(many_hints):
+    lines = many_hints("validate").out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:5]] == ["hint"] * 5
+    assert lines[5] == "… and 4 more hints of far-edge (--rule far-edge lists them)"
+    assert [line.partition(":")[0] for line in lines[6:9]] == ["error", "error", ""]
+    assert len(lines) == 14
+    assert lines[-1].endswith("2 errors, 0 warnings, 9 hints.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listed", "more"),
+    [
+        (["--rule", "far-edge"], 9, None),
+        (["--max", "100"], 11, None),
+        (["--max", "4"], 4, "… and 7 more (--max lists more)"),
+        (["--max", "0"], 0, "… and 11 more (--max lists more)"),
+    ],
+)
+def test_whoever_says_how_much_is_listed_gets_it(many_hints, arguments, listed, more):
+    lines = many_hints("validate", *arguments).out.splitlines()
+    assert sum(line.startswith(("hint: ", "error: ")) for line in lines) == listed
+    assert [line for line in lines if line.startswith("…")] == ([more] if more else [])
+
+
+def test_warnings_are_not_folded(many_hints):
+    many_hints("config", "set", "validate.rules.far-edge", "warning")
+    assert many_hints("validate").out.count("warning: a b.png") == 9
+
+
+def test_reports_have_every_hint(many_hints):
+    assert len(many_hints("validate", "--json").json["findings"]) == 11
+    assert len(many_hints("validate", "--sarif").json["runs"][0]["results"]) == 11
+    assert many_hints("validate", "--junit").out.count("20,2") == 9
 
 
 def test_warnings_fail_where_that_is_asked_for(wrong):
@@ -90,6 +135,10 @@ def test_fix(wrong):
         "Pets: 1 file, 3 instances checked: 1 error, 0 warnings, 1 hint.",
     )
     assert wrong("validate", "--rule", "outside-picture").code == 0
+    for arguments in (["--fix"], ["--fix", "--dry-run"]):
+        again = wrong("validate", *arguments)
+        assert again.out.splitlines()[-2] == "Nothing to repair."
+    assert "repair" not in wrong("validate").out
 
 
 @pytest.mark.parametrize(

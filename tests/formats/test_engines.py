@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdvc.cli.main import main
-from tdvc.ops.annotate import complete
 from tdvc.ops.committing import commit
 from tdvc.ops.exporting import export
 from tdvc.ops.snapshots import snapshot
@@ -54,13 +53,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repository = Repository.init(folder, author="Ada", durable=False)
     files = {f"{n}.png": (picture(n), instances(frozenset(SHAPES), 100 * n)) for n in range(1, 5)}
     stock(repository, "Main", files | {"in/empty.png": (picture(9), [])})
-    complete(repository, ["*"])
     commit(repository, "first")
     snapshot(repository, None, "v1")
     stock(repository, "Main", {"5.png": (picture(5), instances(frozenset(("box",)), 900))})
     remove(repository, ["Main:1.png"])
     move(repository, ["Main:2.png"], "Main:in/2.png")
-    complete(repository, ["*"])
     commit(repository, "second")
     snapshot(repository, None, "v2")
     with pytest.MonkeyPatch.context() as patch:

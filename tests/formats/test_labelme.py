@@ -264,7 +264,12 @@ def test_pictures_without_a_file_and_other_files(tmp_path):
     put(tmp_path / "a.json", json.dumps(document("a.jpg", shape("cat", "point", (1, 2)))))
     records, (problem,) = read(tmp_path)
     assert [(found.path, len(found.instances)) for found in records] == [("a.jpg", 1), ("b.png", 0)]
-    assert (problem.code, "2 files" in problem.message) == ("skipped-other", True)
+    message = "The format has no use for 2 files here: 'coco.json', 'notes.txt'."
+    assert (problem.code, problem.place, problem.message) == ("skipped-other", ".", message)
+    for name in ("b.txt", "z.txt"):
+        put(tmp_path / name)
+    message = "The format has no use for 4 files here: 'b.txt', 'coco.json', 'notes.txt' and 1 more."
+    assert [problem.message for problem in read(tmp_path)[1]] == [message]
 
 
 def test_a_picture_described_twice_is_taken_once(tmp_path):

@@ -47,6 +47,15 @@ def test_a_batch_of_nothing_is_refused(pets: Repository) -> None:
         next(iter_batches(tdvc.load(pets, "v1").epoch(), 0))
 
 
+def test_nothing_prints_the_pictures_it_holds(pets: Repository) -> None:
+    samples = tdvc.load(pets, "v1")
+    (batch, *_) = iter_batches(samples.epoch(shuffle=False), 30)
+    assert repr(batch) == "<Batch of 30: drawn 35, tags 30>"
+    assert repr(samples[0].targets) == "<Targets: drawn 5, tags 1>"
+    for holder in (samples, samples[0], samples.state, samples.state.rows, samples.classes, samples.epoch()):
+        assert len(repr(holder)) < 80 and " at 0x" not in repr(holder)
+
+
 def test_records_begin_anew_each_time(pets: Repository) -> None:
     epoch = tdvc.load(pets, "v1").epoch(1)
     generate = records(epoch)

@@ -204,12 +204,71 @@ def test_an_epoch_is_never_continued_over_other_data(pets: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"had": -1}, {"had": True}, {"epoch": None}, {"seed": "a"}, {"shuffle": 1}]
+    "change",
+    [
+        {"version": 2},
+        {"had": -1},
+        {"had": True},
+        {"had": 31},
+        {"epoch": None},
+        {"seed": "a"},
+        {"seed": True},
+        {"shuffle": 1},
+    ],
 )
 def test_a_state_that_makes_no_sense_is_refused(pets: Repository, change: dict[str, object]) -> None:
     epoch = tdvc.load(pets, "v1").epoch()
     with pytest.raises(Usage, match="not the state of an epoch"):
         epoch.load_state_dict({**epoch.state_dict(), **change})
+
+
+@pytest.mark.parametrize("state", ["x", None, [], {}, 7])
+def test_what_is_no_state_at_all_is_refused(pets: Repository, state: Any) -> None:
+    epoch = tdvc.load(pets, "v1").epoch(3)
+    with pytest.raises(Usage, match="not the state of an epoch"):
+        epoch.load_state_dict(state)
+    assert epoch.number == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"seed": "a"}, "The seed is a whole number, not 'a'"),
+        ({"seed": 1.5}, "not 1.5"),
+        ({"number": -1}, "The number of the epoch is at least 0, not -1"),
+        ({"number": None}, "not None"),
+        ({"rank": "a"}, "The rank is a whole number"),
+        ({"world_size": 0}, "no rank 0 among 0"),
+        ({"world_size": "2"}, "The number of ranks is a whole number"),
+    ],
+)
+def test_an_epoch_of_no_numbers_is_refused(pets: Repository, options: Any, said: str) -> None:
+    samples = tdvc.load(pets, "v1")
+    with pytest.raises(Usage, match=said):
+        samples.epoch(**options)
+    if "number" in options:
+        with pytest.raises(Usage, match=said):
+            samples.epoch().set_epoch(options["number"])
+
+
+@pytest.mark.parametrize("done", [-1, "a"])
+def test_a_state_of_no_number_of_samples_is_refused(pets: Repository, done: Any) -> None:
+    with pytest.raises(Usage, match="number of samples"):
+        tdvc.load(pets, "v1").epoch().state_dict(done=done)
+
+
+def test_whole_numbers_of_numpy_will_do(pets: Repository) -> None:
+    samples = tdvc.load(pets, "v1")
+    epoch = samples.epoch(np.int64(2), seed=np.int32(3), shuffle=np.bool_(True))  # type: ignore[arg-type]
+    assert paths(samples, number=2, seed=3) == [sample.path for sample in epoch]
+    samples.epoch().load_state_dict(json.loads(json.dumps(epoch.state_dict())))
+
+
+def test_an_epoch_says_what_it_is_in_a_line(pets: Repository) -> None:
+    epoch = tdvc.load(pets, "v1").epoch(2, seed=7)
+    next(iter(epoch))
+    assert repr(epoch) == f"<Epoch 2 of {tdvc.load(pets, 'v1')!r}, seed 7: 1 of 30 done>"
+    assert ", rank 1 of 2: 0 of 15 done" in repr(tdvc.load(pets, "v1").epoch(rank=1, world_size=2))
 
 
 def test_a_rank_that_is_not_there_is_refused(pets: Repository) -> None:

@@ -184,11 +184,32 @@ def test_targets_are_those_of_the_reference_detection_models(pets: Repository) -
         "labels": (torch.int64, (5,)),
         "area": (torch.float32, (5,)),
         "iscrowd": (torch.int64, (5,)),
+        "tags": (torch.int64, (1,)),
     }
     names = samples.classes.names
     assert [names[number - 1] for number in target["labels"].tolist()] == ["cat", "dog", "dog", "cat", "cat"]
     assert target["boxes"].tolist()[0] == [1, 2, 4, 6] and target["area"].tolist() == [12, 24, 48, 0, 4]
     assert target["image_id"] == 0 and target["iscrowd"].tolist() == [0] * 5
+
+
+def test_tags_are_for_classification_without_a_collation_of_ones_own(disk_repository: Repository) -> None:
+    files = {f"{n}.png": (picture(n), [{"label": f"digit {n % 2}", "type": "tag"}]) for n in range(4)}
+    stock(disk_repository, "Main", {**files})
+    samples = tdvc.load(disk_repository)
+    ((pictures, targets),) = DataLoader(adapter.TorchSamples(samples), batch_size=4)
+    assert pictures.shape == (4, 3, HEIGHT, WIDTH)
+    assert [samples.classes.names[number] for number in targets["tags"][:, 0].tolist()] == [
+        "digit 0",
+        "digit 1",
+        "digit 0",
+        "digit 1",
+    ]
+
+
+def test_adapters_say_what_they_are_in_a_line(samples: Samples) -> None:
+    epoch = samples.epoch(1)
+    for made in (adapter.TorchSamples(samples), adapter.TorchOrder(epoch), adapter.TorchEpoch(epoch, 8)):
+        assert repr(made).startswith(f"<{type(made).__name__} of <") and len(repr(made)) < 100
 
 
 def test_targets_have_masks_and_keypoints_where_they_are_asked_for(pets: Repository) -> None:

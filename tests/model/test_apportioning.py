@@ -6,8 +6,8 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tdvc.model.apportioning import Unit, assign
-from tdvc.model.stablehash import POINTS
+from tdvc.model.apportioning import Unit, assign, off_shares
+from tdvc.model.stablehash import POINTS, StableHash
 
 SHARES = st.lists(st.integers(1, 20), min_size=1, max_size=6).map(
     lambda weights: [Fraction(weight, sum(weights)) for weight in weights]
@@ -75,3 +75,24 @@ def test_rebalancing_what_is_exact_moves_nothing_smaller_than_the_surplus(
     places = assign(units, shares, exact=True)
     homed = [unit._replace(home=place) for unit, place in zip(units, places, strict=True)]
     assert assign(homed, shares, exact=True, rebalance=True) == places
+
+
+@given(UNITS, SHARES)
+def test_a_new_exact_split_is_never_off_its_shares(units: list[Unit], shares: list[Fraction]) -> None:
+    places = assign(units, shares, exact=True)
+    counts = [
+        sum(unit.size for unit, at in zip(units, places, strict=True) if at == part) for part in range(len(shares))
+    ]
+    assert not off_shares(units, shares, counts, exact=True)
+
+
+def test_a_new_split_by_points_is_not_off_its_shares_and_a_skewed_one_is() -> None:
+    shares = [Fraction(7, 10), Fraction(3, 20), Fraction(3, 20)]
+    for seed in range(200):
+        hashed = StableHash("split", str(seed))
+        units = [Unit(hashed.point(b"%d" % number)) for number in range(seed)]
+        counts = Counter(assign(units, shares))
+        assert not off_shares(units, shares, [counts[part] for part in range(3)])
+    units = [Unit(0)] * 364
+    assert off_shares(units, [Fraction(1, 2), Fraction(1, 4), Fraction(1, 4)], [255, 54, 55])
+    assert not off_shares([Unit(0, size=60)] * 6, shares, [300, 0, 60])

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import socket
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tdvc.errors import NotFound, Refused, StorageFailure, Usage
 from tdvc.ops.add import add
@@ -493,6 +495,16 @@ def test_a_corrupt_picture_is_stored_as_it_is_and_reported(repository: Repositor
 
 
 JPEG_CUT = jpeg("cut")[:-2]
+
+
+@pytest.mark.parametrize("behind", [5_000, 9 << 20])
+def test_a_picture_with_padding_behind_its_end_is_whole(repository: Repository, tmp_path: Path, behind: int) -> None:
+    stored = io.BytesIO()
+    Image.effect_noise((90, 90), 40).save(stored, "JPEG")
+    whole, cut = stored.getvalue(), stored.getvalue()[:-40]
+    files = {"whole.jpg": whole + bytes(behind), "cut.jpg": cut + bytes(behind)}
+    result = add(repository, [write_tree(tmp_path / "source", files)])
+    assert [problem.place for problem in result.problems] == ["cut.jpg"]
 
 
 def test_two_names_that_differ_in_case_alone_are_flagged(repository: Repository, tmp_path: Path) -> None:

@@ -418,9 +418,11 @@ def test_a_full_disk_is_said_and_the_checkout_taken_up(pets: Repository, out: Pa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(descriptor, content)
 
-    with monkeypatch.context() as patch, fails(StorageFailure, "disk-full"):
+    with monkeypatch.context() as patch, fails(StorageFailure, "disk-full") as caught:
         patch.setattr(os, "write", filling_up)
         checkout(pets, "v1", out)
+    assert any(out.iterdir())
+    assert "nothing was changed" not in caught.value.message
     checkout(pets, "v1", out)
     assert pictures(out) == FILES
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tdvc.errors import Corruption, FormatError, NotFound, Refused, TdvcError, Usage
 from tdvc.formats import _shards
+from tdvc.ops.annotate import complete
 from tdvc.ops.committing import commit
 from tdvc.ops.directories import create_directory
 from tdvc.ops.exportapply import apply_export
@@ -169,6 +170,25 @@ def test_nothing_changed_is_an_export_too(tmp_path: Path) -> None:
         assert before == after
         assert [found["state"].pop("revision") for found in manifests] == ["v1", "Main"]
         assert manifests[0] == manifests[1]
+
+
+@pytest.mark.parametrize("name", ENGINE_FORMATS)
+def test_changes_of_states_with_nothing_to_export_are_refused(tmp_path: Path, name: str) -> None:
+    made = changed()
+    complete(made, ["*"], undo=True)
+    commit(made, "not done")
+    snapshot(made, None, "v2")
+    stock(made, "Main", {"late.jpg": b"late"})
+    for options in ({}, {"dry_run": True}):
+        with fails(Refused, "nothing-to-export") as caught:
+            take_out(made, "Main", tmp_path / "out", name, since="v2", **options)
+        assert "--all" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+    result = take_out(made, "Main", tmp_path / "went", name, since="v1")
+    assert (result.changed_files, result.removed_files > 0) == (0, True), "what is not exported any more is a change"
+    assert take_out(made, "Main", tmp_path / "all", name, since="v2", everything=True).changed_files == 1
+    complete(made, ["late.jpg"])
+    assert take_out(made, "Main", tmp_path / "first", name, since="v2").changed_files == 1
 
 
 @pytest.mark.parametrize("name", ["parquet", "webdataset"])

@@ -74,6 +74,12 @@ def test_only_decoding_finds_a_picture_cut_short() -> None:
     assert look_at(content, deep=True).problem == ""
 
 
+def test_a_decoder_that_takes_padding_for_pixels_is_not_believed() -> None:
+    content = encoded("JPEG", (200, 200))
+    half = content[: len(content) * 2 // 3] + bytes(220_000)
+    assert [look_at(half, deep=True).problem, look_at(content + bytes(220_000), deep=True).problem] == ["cut-short", ""]
+
+
 def put(repository: Repository, *contents: bytes) -> list[ObjectId]:
     with repository.objects.writer() as writer:
         blobs = [writer.put(Kind.BLOB, content) for content in contents]

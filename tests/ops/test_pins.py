@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdvc.errors import FormatError, NoRepository, NotFound, Refused, TdvcError, Usage
+from tdvc.names import check_name
 from tdvc.ops.committing import commit
 from tdvc.ops.pins import MAX_BYTES, Pin, check_pin, open_pin, pin, pin_text, pinned_state, read_pin, write_pin
 from tdvc.ops.snapshots import snapshot
@@ -191,7 +192,14 @@ def test_what_is_no_file_is_refused(code: Path) -> None:
         assert check_pin(code / name).code == expected
 
 
-NAMES = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20).filter(lambda text: len(text) < 7)
+def may_be_a_name(text: str) -> bool:
+    try:
+        return bool(check_name(text, "directory"))
+    except Usage:
+        return False
+
+
+NAMES = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=6).filter(may_be_a_name)
 
 
 @given(

@@ -13,8 +13,10 @@ from tdvc.ids import ObjectId
 from tdvc.ops import picturehashes
 from tdvc.ops.annotate import annotate
 from tdvc.ops.committing import commit
+from tdvc.ops.directories import create_directory
+from tdvc.ops.following import refresh
 from tdvc.ops.snapshots import snapshot
-from tdvc.ops.splitting import SplitOptions, split
+from tdvc.ops.splitting import Overlap, SplitOptions, split
 from tdvc.ops.transfer import mirror, move, remove
 from tdvc.repo.repository import Repository
 from tdvc.storage.base import MemoryStorage
@@ -168,6 +170,53 @@ def test_other_shares_move_files_only_when_asked(pets: Repository) -> None:
     changed = {path for path, part in parts(pets).items() if part != before[path]}
     assert result.moved == len(changed)
     assert len(changed) <= 200
+
+
+def test_a_part_that_is_left_over_is_named(pets: Repository) -> None:
+    split(pets, "Pets", INTO)
+    left = set(held(pets, "Pets-val"))
+    into = {"train": "0.85", "test": "0.15"}
+    planned = split(pets, "Pets", into, SplitOptions(dry_run=True))
+    result = split(pets, "Pets", into)
+    shared = {name: len(left & set(held(pets, name))) for name in ("Pets-train", "Pets-test")}
+    assert sum(shared.values()) == len(left)
+    assert min(shared.values()) > 0
+    assert result.overlaps == planned.overlaps == [Overlap("Pets-val", shared)]
+    (problem,) = result.problems
+    assert (problem.code, problem.place, problem.severity) == ("split-overlap", "Pets-val", "warning")
+    assert f"{shared['Pets-train']} of Pets-train, {shared['Pets-test']} of Pets-test" in problem.message
+
+
+def test_what_was_never_apart_from_the_parts_is_not_named(pets: Repository) -> None:
+    create_directory(pets, "Pets-fresh", source="Pets", where="path > '04'")
+    split(pets, "Pets", INTO)
+    folds = {"fold-1": "0.5", "fold-2": "0.5"}
+    assert split(pets, "Pets", folds).overlaps == [], "folds are another split of the same"
+    mirror(pets, ["Pets:000*"], "Pets-few")
+    stock(pets, "Pets-other", {"other.txt": b"other"})
+    stock(pets, "Pets", numbered(400, 450))
+    refresh(pets, "Pets-fresh")
+    assert len(pets["Pets-fresh"]) == 50
+    for into in (INTO, folds):
+        result = split(pets, "Pets", into)
+        assert (result.overlaps, result.problems) == ([], [])
+    assert split(pets, "Pets", {"train": "0.5", "test": "0.5"}, SplitOptions(prefix="Cats-")).overlaps == []
+
+
+def test_without_a_source_the_current_directory_is_split(repository: Repository) -> None:
+    stock(repository, repository.view.current, numbered(0, 20))
+    result = split(repository, None, INTO)
+    assert (result.source, result.parts[0].directory) == ("Main", "Main-train")
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+def test_shares_that_files_can_not_explain_are_said(pets: Repository, by_label: bool) -> None:
+    options = SplitOptions(by_label=by_label)
+    first, other = {"a": "0.7", "b": "0.15", "c": "0.15"}, {"a": "0.5", "b": "0.25", "c": "0.25"}
+    assert [split(pets, "Pets", first, options).off_shares for _ in range(2)] == [False, False]
+    assert split(pets, "Pets", other, options).off_shares
+    assert not split(pets, "Pets", other, SplitOptions(by_label=by_label, rebalance=True)).off_shares
+    assert not split(pets, "Pets", other, options).off_shares
 
 
 # labels

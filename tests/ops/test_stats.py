@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from tdvc.ops.stats.answers import MAX_ANSWERS
 from tdvc.ops.stats.counting import Samples, Tally, quantiles_of
 from tdvc.ops.stats.gathering import MAX_LABELS_OF_FILE
 from tdvc.ops.stats.page import write_stats_page
-from tdvc.ops.stats.plot import write_stats_plot
+from tdvc.ops.stats.plot import draw, write_stats_plot
 from tdvc.ops.stats.records import LabelFigures, Quantiles, StateStats
 from tdvc.ops.transfer import mirror
 from tdvc.repo.directory import Directory
@@ -532,6 +534,13 @@ def test_what_is_refused(pets: Repository) -> None:
         stats(pets, labels=["cat", "horse"])
 
 
+@pytest.mark.parametrize(("text", "hint"), [("CAT", "'cat'"), ("nihgt", "'night'"), ("horse", "tdvc stats lists")])
+def test_a_label_that_was_nearly_named_is_suggested(pets: Repository, text: str, hint: str) -> None:
+    with fails(NotFound, "label-not-found") as caught:
+        stats(pets, labels=[text])
+    assert hint in caught.value.hint
+
+
 # pages and pictures
 
 
@@ -560,6 +569,51 @@ def test_the_page_shows_what_was_found_and_runs_nothing(hostile: Repository, tmp
     assert "Total variation distance" in text
     assert "&lt;x&gt;" in text
     assert 'class="line instances"' in text
+
+
+NOON = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+
+
+def of(repository: Repository, name: str) -> str:
+    """How a page or picture calls a state of two that are on it: one staged, one committed."""
+    state = repository[name]
+    return f"{name}, commit {state.commit.hex()[:12]}" if state.commit else f"{name}, root {state.root.hex()[:12]}"
+
+
+def test_the_page_says_what_it_is_of_and_is_the_same_every_time(hostile: Repository, tmp_path: Path) -> None:
+    annotate(hostile, lines({"op": "add", "path": "b", "instance": box("later")}))
+    found = stats(hostile, ["Main", "Main@"], where="path = 'b'")
+    pages = [tmp_path / name for name in ("one.html", "two.html")]
+    for place in pages:
+        write_stats_page(found, place, moment=NOON)
+    text = pages[0].read_text()
+    assert f"{of(hostile, 'Main')}; {of(hostile, 'Main@')}; made 2026-11-01 12:30Z" in text
+    assert ", root " in of(hostile, "Main") and ", commit " in of(hostile, "Main@")
+    assert "<title>Main, Main@ - tdvc stats</title>" in text and "Only files with: path = &#x27;b&#x27;" in text
+    assert text == pages[1].read_text()
+
+
+def test_the_page_draws_the_share_of_each_state(repository: Repository, tmp_path: Path) -> None:
+    stock(repository, "Main", {"a": (b"a", [box("dog"), box("dog"), box("dog"), box("cat")])})
+    stock(repository, "Test", {"b": (b"b", [box("dog"), box("cat")])})
+    write_stats_page(stats(repository, ["Main", "Test"]), tmp_path / "stats.html")
+    table = (tmp_path / "stats.html").read_text().partition("Labels side by side")[2].partition("</table>")[0]
+    heading, dog = re.findall("<th>(.*?)</th>", table), table.split("<tr>")[-1]
+    assert heading == ["label", "Main", "Test", "spread, points", "missing in"]
+    assert re.findall(r'(?:<td>|<td class="drawn">)([^<]*)', dog) == ["dog", "75.0%", "50.0%", "25.0", ""]
+    assert re.findall(r'"fill" width="(.*?)"', dog) == ["75.00", "50.00"]
+
+
+def test_the_plot_says_what_it_is_of_and_draws_every_state(hostile: Repository) -> None:
+    pytest.importorskip("matplotlib")
+    drawn = draw(stats(hostile, ["Main", "Other"], where="path != 'x'"), "2026-11-01 12:30Z")
+    assert drawn.get_suptitle().splitlines() == [
+        f"{of(hostile, 'Main')}; {of(hostile, 'Other')}; made 2026-11-01 12:30Z",
+        "Only files with: path != 'x'",
+    ]
+    sizes = next(axes for axes in drawn.axes if axes.get_title() == "Sizes")
+    assert [text.get_text() for text in sizes.get_legend().get_texts()] == ["Main", "Other"]
+    assert len(sizes.collections) == 2
 
 
 def test_a_file_that_is_there_stays_unless_forced(pets: Repository, tmp_path: Path) -> None:

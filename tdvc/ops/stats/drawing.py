@@ -13,13 +13,20 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 18, 22
 _THIN = 12
 
 
-def bar(share: float, kind: str = "") -> str:
-    """A bar that takes a share of its cell."""
+class Drawing(str):
+    """Markup, which a page shows as it is."""
+
+    __slots__ = ()
+
+
+def bar(share: float, text: str = "") -> Drawing:
+    """A bar that takes a share of its cell, below a text."""
     width = max(0.5, 100 * min(1.0, share)) if share > 0 else 0.0
-    return (
+    return Drawing(
+        f"{markup(text)}"
         f'<svg class="bar" viewBox="0 0 100 {_THIN}" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="track" width="100" height="{_THIN}"/>'
-        f'<rect class="fill {kind}" width="{width:.2f}" height="{_THIN}"/></svg>'
+        f'<rect class="fill" width="{width:.2f}" height="{_THIN}"/></svg>'
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from tdvc.ops.placing import check_place, write_whole
-from tdvc.ops.stats.drawing import bar, columns, lines
+from tdvc.ops.stats.drawing import Drawing, bar, columns, lines
 from tdvc.ops.stats.records import AttributeFigures, Comparison, Growth, LabelFigures, StateStats, Stats
-from tdvc.ops.stats.words import bin_name, figure, names_of, percent, spread, spread_of_shares
+from tdvc.ops.stats.words import bin_name, figure, made, named, names_of, percent, spread, spread_of_shares
 from tdvc.ops.webpage import colours, markup, part, policy
 
 _HEAD = """<!doctype html>
@@ -19,7 +20,7 @@ _HEAD = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>tdvc stats</title>
+<title>{title} - tdvc stats</title>
 <style>{style}</style>
 </head>
 <body>
@@ -28,21 +29,29 @@ _HEAD = """<!doctype html>
 _END = "</main>\n</body>\n</html>\n"
 
 
-def write_stats_page(found: Stats, place: Path, *, force: bool = False) -> int:
+def write_stats_page(found: Stats, place: Path, *, force: bool = False, moment: datetime | None = None) -> int:
     """Write the page of some figures, whole or not at all; returns its bytes.
+
+    Args:
+        found: the figures.
+        place: where it goes.
+        force: write over a file that is there.
+        moment: when it was made, as it says itself; now for None.
 
     Raises:
         Refused: file-exists, where something is there and `force` was not given.
         NotFound: source-not-found, where the folder it goes to is not there.
     """
     check_place(place, force=force)
-    return write_whole(place, (piece.encode() for piece in _pieces(found)))
+    return write_whole(place, (piece.encode() for piece in _pieces(found, made(moment))))
 
 
-def _pieces(found: Stats) -> Iterator[str]:
+def _pieces(found: Stats, moment: str) -> Iterator[str]:
     style = colours() + part("tdvc.ops.stats", "page.css")
-    yield _HEAD.format(policy=policy(style=style), style=style)
-    yield f"<h1>{markup(', '.join(state.revision for state in found.states))}</h1>\n"
+    title = markup(", ".join(state.revision for state in found.states))
+    yield _HEAD.format(policy=policy(style=style), style=style, title=title)
+    yield f"<h1>{title}</h1>\n"
+    yield f'<p class="quiet">{markup("; ".join(map(named, found.states)))}; made {moment}</p>\n'
     if found.where:
         yield f'<p class="quiet">Only files with: {markup(found.where)}</p>\n'
     if found.comparison is not None:
@@ -78,12 +87,14 @@ def _card(title: str, content: str) -> str:
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; of each row the second cell is a drawing, the others are text."""
+    """A table of texts and drawings."""
     lines_of_table = ["<tr>" + "".join(f"<th>{markup(cell)}</th>" for cell in heading) + "</tr>"]
-    for first, drawing, *rest in rows:
-        cells = "".join(f"<td>{markup(cell)}</td>" for cell in rest)
-        lines_of_table.append(f'<tr><td>{markup(first)}</td><td class="wide">{drawing}</td>{cells}</tr>')
+    lines_of_table += ["<tr>" + "".join(map(_cell, cells)) + "</tr>" for cells in rows]
     return "<table>\n" + "\n".join(lines_of_table) + "\n</table>\n"
+
+
+def _cell(cell: str) -> str:
+    return f'<td class="drawn">{cell}</td>' if isinstance(cell, Drawing) else f"<td>{markup(cell)}</td>"
 
 
 def _headline(state: StateStats) -> str:
@@ -189,15 +200,15 @@ def _comparison(found: Comparison, revisions: Sequence[str]) -> Iterator[str]:
         for distance in found.distances
     ]
     yield _card("Total variation distance of the labels", f"<p>{markup('; '.join(texts))}</p>")
-    most = max((label.spread for label in found.labels), default=0.0) or 1.0
     rows = [
         (
             label.name,
-            bar(label.spread / most),
-            *(percent(share) for share in label.shares),
+            *(bar(share, percent(share)) for share in label.shares),
             f"{label.spread * 100:.1f}",
             ", ".join(label.missing_in),
         )
         for label in found.labels
     ]
-    yield _card("Labels side by side", _table(("label", "", *revisions, "spread, points", "missing in"), rows))
+    said = '<p class="quiet">The share of each state\'s instances, its bar from 0 to 100%.</p>\n'
+    heading = ("label", *revisions, "spread, points", "missing in")
+    yield _card("Labels side by side", said + _table(heading, rows))

@@ -7,16 +7,18 @@ touched. Labels are shown as they are: a dollar sign begins no formula.
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tdvc.names import printable
 from tdvc.ops.libraries import library
 from tdvc.ops.placing import check_place, write_whole
-from tdvc.ops.stats.records import StateStats, Stats
-from tdvc.ops.stats.words import bin_name, figure, when
+from tdvc.ops.stats.records import LabelFigures, StateStats, Stats
+from tdvc.ops.stats.words import bin_name, figure, made, named, when
 
 MAX_BARS = 30
 """So many labels are drawn, those with most instances."""
@@ -25,10 +27,17 @@ _LONGEST = 32
 _WIDE, _HIGH = 6.0, 3.2  # inches, of one drawing
 _BAR = 0.22
 _DOTS = 120
+_LINE, _LINE_LETTERS = 0.16, 150
 
 
-def write_stats_plot(found: Stats, place: Path, *, force: bool = False) -> int:
+def write_stats_plot(found: Stats, place: Path, *, force: bool = False, moment: datetime | None = None) -> int:
     """Write the picture, whole or not at all; returns its bytes.
+
+    Args:
+        found: the figures.
+        place: where it goes.
+        force: write over a file that is there.
+        moment: when it was made, as it says itself; now for None.
 
     Raises:
         Refused: file-exists, where something is there and `force` was not given.
@@ -36,22 +45,36 @@ def write_stats_plot(found: Stats, place: Path, *, force: bool = False) -> int:
         FormatError: library-missing.
     """
     check_place(place, force=force)
-    return write_whole(place, [_picture(found)])
+    return write_whole(place, [_encoded(draw(found, made(moment)))])
 
 
-def _picture(found: Stats) -> bytes:
+def draw(found: Stats, moment: str) -> Any:
+    """The picture as a figure of matplotlib, which says what it is of and that it was made at `moment`."""
     figures, agg = library("matplotlib.figure"), library("matplotlib.backends.backend_agg")
     bars = min(MAX_BARS, max(len(state.labels) for state in found.states))
-    heights = [max(_HIGH, bars * _BAR * (1 + len(found.states)) / 2 + 1), _HIGH]
-    drawn = figures.Figure(figsize=(_WIDE * 2, sum(heights)), layout="constrained")
+    height = max(_HIGH, bars * _BAR * (1 + len(found.states)) / 2 + 1)
+    about = _about(found, moment)
+    drawn = figures.Figure(figsize=(_WIDE * 2, 2 * height + len(about) * _LINE), layout="constrained")
     agg.FigureCanvasAgg(drawn)
-    axes = drawn.subplots(2, 2, height_ratios=heights)
+    drawn.suptitle("\n".join(about), fontsize=9)
+    axes = drawn.subplots(2, 2)
     _labels(axes[0][0], found.states)
     _histogram(axes[0][1], found.states)
     _sizes(axes[1][0], found.states)
     _growth(axes[1][1], found.states)
     for text in drawn.findobj(library("matplotlib.text").Text):
         text.set_parse_math(False)
+    return drawn
+
+
+def _about(found: Stats, moment: str) -> list[str]:
+    """What it is a picture of, in lines."""
+    whole = printable("; ".join(map(named, found.states))) + f"; made {moment}"
+    query = [f"Only files with: {printable(found.where)}"] if found.where else []
+    return [line for text in (whole, *query) for line in textwrap.wrap(text, _LINE_LETTERS, max_lines=4)]
+
+
+def _encoded(drawn: Any) -> bytes:
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that the font does not have
@@ -61,20 +84,30 @@ def _picture(found: Stats) -> bytes:
 
 def _labels(axes: Any, states: Sequence[StateStats]) -> None:
     """Shares of the labels: of one state, or bars of several beside each other."""
-    names: dict[str, str] = {}
-    for state in states:
-        names.update({label.key: label.name for label in state.labels[:MAX_BARS] if label.key not in names})
-    keys = list(names)[:MAX_BARS]
+    names = _names([state.labels for state in states])
     thick = 0.8 / len(states)
     for number, state in enumerate(states):
         shares = {label.key: label.share * 100 for label in state.labels}
-        places = [place + (number - (len(states) - 1) / 2) * thick for place in range(len(keys))]
-        axes.barh(places, [shares.get(key, 0.0) for key in keys], thick, label=_text(state.revision))
-    axes.set_yticks(range(len(keys)), [_text(names[key]) for key in keys])
+        places = _beside(number, len(states), len(names))
+        axes.barh(places, [shares.get(key, 0.0) for key in names], thick, label=_text(state.revision))
+    axes.set_yticks(range(len(names)), list(map(_text, names.values())))
     axes.invert_yaxis()
     axes.set_xlabel("% of the instances")
     axes.set_title("Labels")
     _legend(axes, states)
+
+
+def _names(labels_of_states: Sequence[Sequence[LabelFigures]]) -> dict[str, str]:
+    """Key to name of the labels that have a row, those of the first state first."""
+    names: dict[str, str] = {}
+    for labels in labels_of_states:
+        names.update({label.key: label.name for label in labels[:MAX_BARS] if label.key not in names})
+    return dict(list(names.items())[:MAX_BARS])
+
+
+def _beside(number: int, states: int, rows: int) -> list[float]:
+    """Where a state's drawing is in each row, beside those of the others."""
+    return [row + (number - (states - 1) / 2) * 0.8 / states for row in range(rows)]
 
 
 def _histogram(axes: Any, states: Sequence[StateStats]) -> None:
@@ -92,24 +125,30 @@ def _histogram(axes: Any, states: Sequence[StateStats]) -> None:
 
 
 def _sizes(axes: Any, states: Sequence[StateStats]) -> None:
-    """The areas of the first state's labels: the middle nine tenths, the middle half, the middle."""
-    labels = [label for label in states[0].labels if label.area is not None][:MAX_BARS]
-    for place, label in enumerate(labels):
-        area = label.area
-        if area is not None:
-            axes.plot([area.p5, area.p95], [place, place], color="0.6", linewidth=1)
-            axes.plot([area.p25, area.p75], [place, place], color="C0", linewidth=5, solid_capstyle="butt")
-            axes.plot([area.median], [place], "o", color="black", markersize=3)
-    if labels:
+    """The areas of the labels: the middle nine tenths, the middle half, the middle."""
+    drawn = [[label for label in state.labels if label.area is not None] for state in states]
+    names = _names(drawn)
+    for number, (state, labels) in enumerate(zip(states, drawn, strict=True)):
+        places = dict(zip(names, _beside(number, len(states), len(names)), strict=True))
+        colour, shown = f"C{number % 10}", [(places[one.key], one.area) for one in labels if one.key in places]
+        for place, area in shown:
+            if area is not None:
+                axes.plot([area.p5, area.p95], [place, place], color=colour, linewidth=1)
+                axes.plot([area.median], [place], "o", color=colour, mec="black", markersize=4, zorder=3)
+        rows = [place for place, _ in shown]
+        begins, ends = ([getattr(area, name) for _, area in shown] for name in ("p25", "p75"))
+        axes.hlines(rows, begins, ends, color=colour, linewidth=5 / len(states) + 1, label=_text(state.revision))
+    if names:
         ticks = library("matplotlib.ticker")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(ticks.LogLocator(subs=(1, 2, 5), numticks=12))
         axes.xaxis.set_major_formatter(ticks.FuncFormatter(lambda value, _: figure(value)))
         axes.xaxis.set_minor_formatter(ticks.NullFormatter())
-    axes.set_yticks(range(len(labels)), [_text(label.name) for label in labels])
+    axes.set_yticks(range(len(names)), list(map(_text, names.values())))
     axes.invert_yaxis()
     axes.set_xlabel("area, px²")
-    axes.set_title(_text(f"Sizes in {states[0].revision}") if len(states) > 1 else "Sizes")
+    axes.set_title("Sizes")
+    _legend(axes, states)
 
 
 def _growth(axes: Any, states: Sequence[StateStats]) -> None:

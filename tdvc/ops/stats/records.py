@@ -202,6 +202,7 @@ class StateStats:
         revision: as it was asked for.
         directory: whose state it is.
         root: id of the state, hexadecimal.
+        commit: the commit that holds it, hexadecimal; None for a staged state that differs from its last one.
         files: that were counted: all, or those that the query means.
         bytes: of them.
         instances: of them.
@@ -229,6 +230,7 @@ class StateStats:
     revision: str
     directory: str
     root: str
+    commit: str | None = None
     files: int = 0
     bytes: int = 0
     instances: int = 0

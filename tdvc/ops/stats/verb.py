@@ -17,6 +17,7 @@ from tdvc.columns.store import ColumnStore
 from tdvc.errors import NotFound
 from tdvc.names import printable
 from tdvc.ops.completeness import Marks
+from tdvc.ops.evolution import nearest
 from tdvc.ops.pictures import Pictures
 from tdvc.ops.progress import Progress, silent
 from tdvc.ops.querying import Matcher
@@ -73,11 +74,11 @@ def stats(
     found, shares = [], []
     for name, state in zip(names, states, strict=True):
         notes = _noted(repository, state, query, pictures, progress)
-        record = StateStats(name, state.name, state.root.hex())
+        record = StateStats(name, state.name, state.root.hex(), state.commit.hex() if state.commit else None)
         found.append(notes.state(record, state.schema, listed, top))
         shares.append(notes.shares())
         record.growth = _growth(repository, name, state) if growth else None
-    _check_found(wanted, found)
+    _check_found(wanted, found, states)
     return Stats(found, compare(found, shares) if len(found) > 1 else None, where or "")
 
 
@@ -87,15 +88,19 @@ def _wanted(states: Sequence[Directory], labels: Sequence[str]) -> dict[str, fro
     return {text: frozenset(schema.key_of(text) or text for schema in schemas) for text in labels}
 
 
-def _check_found(wanted: Mapping[str, frozenset[str]], found: Sequence[StateStats]) -> None:
+def _check_found(
+    wanted: Mapping[str, frozenset[str]], found: Sequence[StateStats], states: Sequence[Directory]
+) -> None:
     """Raises NotFound where a label that was named is in no schema and no instance has it."""
     listed = {label.key for state in found for label in state.labels}
+    schemas = [state.schema for state in states]
     for text, keys in wanted.items():
         if not keys & listed:
+            near = nearest(text, {name for schema in schemas for name in (*schema.labels, *schema.names().values())})
             raise NotFound(
                 "label-not-found",
                 f"The schema has no label {printable(text)!r}, and no instance has it.",
-                hint="tdvc stats lists the labels.",
+                hint=f"Did you mean {near!r}?" if near else "tdvc stats lists the labels.",
                 label=text,
             )
 

@@ -49,6 +49,18 @@ def names_of(state: StateStats) -> dict[str, str]:
     return {label.key: label.name for label in state.labels}
 
 
+def named(state: StateStats) -> str:
+    """Which state it is, whatever its name comes to mean: `Main, commit 0123456789ab`, or the root of a staged one."""
+    return (
+        f"{state.revision}, commit {state.commit[:12]}" if state.commit else f"{state.revision}, root {state.root[:12]}"
+    )
+
+
+def made(moment: datetime | None) -> str:
+    """When figures were put on paper, now where nothing is said, to the minute: `2026-11-01 12:30Z`."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
 def when(time: str) -> datetime:
     """The time of a commit; the year 1970 for one that can't be read."""
     try:
