@@ -34,14 +34,14 @@ NAME = "Crowded"
 WHERE = f"count(label = '{LABELS[7]}') >= 2"
 
 
-def edit(repository: Repository, paths: list[str], label: str) -> None:
-    """Change the label of the first instance of some files, and commit that."""
-    edits = [
-        {"op": "update", "path": path, "instance_id": repository["Main"][path].instances[0].instance_id}
-        for path in paths
-    ]
-    text = "".join(json.dumps({**one, "set": {"label": label}}) + "\n" for one in edits)
-    annotate(repository, io.BytesIO(text.encode()), "Main")
+def edit(repository: Repository, paths: list[str]) -> None:
+    """Give the first instance of some files another label, and commit that."""
+    edits = []
+    for path in paths:
+        first = repository["Main"][path].instances[0]
+        label = LABELS[8] if first.label == LABELS[7] else LABELS[7]
+        edits.append({"op": "update", "path": path, "instance_id": first.instance_id, "set": {"label": label}})
+    annotate(repository, io.BytesIO("".join(json.dumps(one) + "\n" for one in edits).encode()), "Main")
     commit(repository, "edits", "Main")
 
 
@@ -59,7 +59,7 @@ def main() -> int:
     paths = [file.path for file in repository["Main"]]
     inside, command, moved = [], [], 0
     for turn in range(2 * TIMES):
-        edit(repository, chance.sample(paths, options.edits), LABELS[7 if turn % 4 < 2 else 8])
+        edit(repository, chance.sample(paths, options.edits))
         began = time.monotonic()
         if turn % 2:
             subprocess.run(
