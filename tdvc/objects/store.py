@@ -30,6 +30,7 @@ TRASH = "trash"
 
 LARGE_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
+_LOOKS = 10  # packs may be joined again and again while one looks
 
 
 class ReadableObjects(Protocol):
@@ -149,14 +150,14 @@ class ObjectStore:
             Corruption: object-missing or object-damaged.
         """
         damaged = False
-        for attempt in (1, 2):
+        for _ in range(_LOOKS):
             content, bad_copy = self._read_packed(kind, identity)
             if content is not None:
                 return content
             damaged = damaged or bad_copy
             if kind is Kind.BLOB and self.single_file(identity) is not None:
                 return b"".join(self.read_single(identity))
-            if attempt == 1 and not self.refresh():
+            if not self.refresh():
                 break
         content = self._read_trashed(kind, identity)
         if content is not None:

@@ -13,7 +13,7 @@ by key. Edits of one file follow on each other in the order of the lines.
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from tdvc.errors import FormatError, NotFound, SchemaError, Usage
+from tdvc.errors import FormatError, NotFound, SchemaError, TdvcError, Usage
 from tdvc.ids import NO_ID, ObjectId
 from tdvc.model import numbers
 from tdvc.model.records import HUMAN, IMPORTED, RAW_FIELDS, Instance, fields_of, make_instance, revise, same_instance
@@ -144,8 +144,9 @@ def _look_after(repository: Repository, before: Directory, result: AnnotateResul
     if result.operation is None:
         return
     result.learned_labels = _learned_since(repository, before)
-    if repository.view.directories[before.name].rule is not None and repository.keep_up is not None:
-        result.left_files = importlib.import_module("tdvc.ops.following").refresh(repository, before.name).lost
+    if repository.view.directories[before.name].rule is not None:
+        with contextlib.suppress(TdvcError):  # the edit is published, whatever becomes of what follows from it
+            result.left_files = max(before.counts.files - repository.directory(before.name).counts.files, 0)
 
 
 def _learned_since(repository: Repository, before: Directory) -> list[str]:

@@ -6,10 +6,11 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tdvc.errors import NotFound, Refused, StorageFailure, Usage
+from tdvc.errors import Corruption, NotFound, Refused, StorageFailure, Usage
 from tdvc.ids import ObjectId
 from tdvc.ops.keepingup import rule_of
 from tdvc.repo.repository import Repository
+from tdvc.repo.rule import Rule, readable_rule
 from tdvc.repo.view import View
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
     problem = ""
     try:
         state = repository.directory(name)
-    except (NotFound, Refused, Usage, StorageFailure) as error:  # one bad rule blocks nothing else
+    except (NotFound, Refused, Usage, StorageFailure, Corruption) as error:  # one bad rule blocks nothing else
         state, problem = repository.as_it_was(name), error.message
     counts = state.counts
     commit = view.directories[name].commit
@@ -70,9 +71,16 @@ def describe(repository: Repository, view: View, name: str) -> DirectoryInfo:
         complete=counts.complete,
         commit=commit.hex() if commit else None,
         staged=staged,
-        rule=rule_of(repository, name).text if view.directories[name].rule is not None else "",
+        rule=_rule_text(repository, view.directories[name].rule),
         problem=problem,
     )
+
+
+def _rule_text(repository: Repository, identity: ObjectId | None) -> str:
+    if identity is None:
+        return ""
+    rule = readable_rule(repository.objects, identity)
+    return "a rule that can't be read" if rule is None else rule.text
 
 
 def create_directory(
@@ -119,8 +127,10 @@ def drop_rule(repository: Repository, name: str) -> ObjectId | None:
     Raises:
         NotFound: directory-not-found, rule-not-found.
     """
-    rule_of(repository, name)
     with repository.transaction(f"directory rule {name} --drop") as edit:
+        ref = edit.view.directories.get(name)
+        if ref is None or ref.rule is None:
+            rule_of(repository, name)  # raises what is wrong with it
         edit.set_rule(name, None)
     return edit.operation
 
@@ -141,14 +151,17 @@ def change_rule(
         NotFound: directory-not-found, rule-not-found.
         Refused: rule-circular.
     """
-    rule = rule_of(repository, name)
     following = importlib.import_module("tdvc.ops.following")
-    changed = following.checked_rule(
-        repository.directory(source).name if source is not None else rule.source,
-        rule.where if where is None else where,
-        rule.order if order is None else order,
-        rule.limit if limit is None else limit or None,
-    )
+
+    def changed(rule: Rule) -> Rule:
+        other: Rule = following.checked_rule(
+            repository.directory(source).name if source is not None else rule.source,
+            rule.where if where is None else where,
+            rule.order if order is None else order,
+            rule.limit if limit is None else limit or None,
+        )
+        return other
+
     result: RefreshResult = following.follow_other(repository, name, changed)
     return result
 
@@ -160,9 +173,11 @@ def remove_directory(repository: Repository, name: str, *, dry_run: bool = False
         NotFound: directory-not-found.
         Refused: last-directory; directory-follows, where the rule of another one asks about it.
     """
+    if name not in repository:
+        repository.directory(name)  # raises that there is none
+    gone = describe(repository, repository.view, name)
     edit = repository.transaction(f"directory remove {name}")
     edit.remove_directory(name)
-    gone = describe(repository, edit.view, name)
     if not dry_run:
         with edit:
             pass

@@ -8,6 +8,7 @@ would record those too. What the change was worked out from may not move meanwhi
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from tdvc.errors import NotFound, Refused, SchemaError
+from tdvc.errors import NotFound, Refused, SchemaError, TdvcError
 from tdvc.ids import FileId, ObjectId
 from tdvc.model import numbers
 from tdvc.model.records import Instance
@@ -96,10 +97,14 @@ class Evolution:
 
         Raises:
             NotFound: directory-not-found.
-            Refused: schema-followed.
+            Refused: schema-followed; directory-follows.
         """
         self.directory = directory
         self._repository = repository
+        for name, ref in repository.view.directories.items():
+            if ref.rule is not None:
+                with contextlib.suppress(TdvcError):  # a rule that fails is shown as it last was
+                    repository.directory(name)
         self._edit = repository.transaction(message)
         self._view = self._edit.view
         self._takes_up = takes_up
@@ -122,6 +127,13 @@ class Evolution:
         if self.directory is None:
             return read_schema(self._repository.objects, self._view.schema)
         found = self._repository.directory(self.directory)
+        if self._view.directories[self.directory].rule is not None:
+            raise Refused(
+                "directory-follows",
+                f"{self.directory} goes by the schema of the directory that it follows.",
+                hint=f"tdvc directory rule {self.directory} says which.",
+                directory=self.directory,
+            )
         if self._view.directories[self.directory].schema is None and not self._takes_up:
             raise Refused(
                 "schema-followed",

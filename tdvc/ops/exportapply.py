@@ -28,7 +28,7 @@ from tdvc.model.problems import Problem
 from tdvc.names import printable
 from tdvc.ops.cycles import no_collecting
 from tdvc.ops.exporting import check_empty
-from tdvc.ops.exportmanifest import FILE_NAME, REMOVED_NAME, Manifest, read_manifest, read_removed
+from tdvc.ops.exportmanifest import FILE_NAME, Manifest, read_manifest, read_removed
 from tdvc.ops.outgoing import written_files
 from tdvc.ops.progress import EVERY, Progress, silent
 from tdvc.storage.filling import filling
@@ -214,7 +214,7 @@ class _Application:
             raise Corruption("object-damaged", message)
         whole = replace(record, source=None, content=content)
         if place := self._format.place(whole):
-            if place in (FILE_NAME, REMOVED_NAME):
+            if place == FILE_NAME:
                 raise Refused("file-exists", f"A picture would be {place!r} in the export.", path=place)
             writer.write(checked(place), self._counted([content]))
         return whole

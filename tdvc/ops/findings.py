@@ -33,7 +33,7 @@ class FindingKind(NamedTuple):
 
 
 _NOBODY_KNOWS = "No version of tdvc writes that; please report it."
-_READD = "tdvc add --reread with the original at hand heals it."
+_READD = "tdvc add --reread with the original at hand heals a file; tdvc directory rule NAME --drop leaves a rule."
 _REPAIR = "tdvc fsck --repair mends it."
 
 FINDINGS: dict[str, FindingKind] = {

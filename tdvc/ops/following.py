@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from tdvc.errors import Conflict, Corruption, NotFound, Usage
+from tdvc.errors import Conflict, Corruption, Locked, NotFound, Usage
 from tdvc.ids import FileId, ObjectId
 from tdvc.ops.keepingup import others_of, rule_of
 from tdvc.ops.querying import Matcher
@@ -26,8 +26,9 @@ from tdvc.repo.directory import Directory, counts_of
 from tdvc.repo.entry import FILES
 from tdvc.repo.living import files_of
 from tdvc.repo.repository import Repository
-from tdvc.repo.rule import Rule, Seen, circular
+from tdvc.repo.rule import Rule, Seen, circular, directory_of
 from tdvc.repo.transaction import Transaction
+from tdvc.repo.view import DirectoryRef, read_operation
 from tdvc.tables.rowdiff import RowChange, diff_rows
 from tdvc.tables.tree import Table
 
@@ -66,6 +67,10 @@ def checked_rule(source: str, where: str, order: str = "", limit: int | None = N
     Raises:
         Usage: bad-query; bad-usage, for an order without a limit or a limit below 1.
     """
+    try:
+        (where + order).encode()
+    except UnicodeEncodeError as error:
+        raise Usage("bad-query", "The query holds a character that is no text.") from error
     parse(where)
     if limit is not None and limit < 1:
         raise Usage("bad-usage", f"A limit is at least 1, not {limit}.")
@@ -87,11 +92,42 @@ def refresh(repository: Repository, name: str) -> RefreshResult:
     return _tried(repository, lambda: _follow(repository, name, rule_of(repository, name), why, follows=True))
 
 
-def follow_other(repository: Repository, name: str, rule: Rule) -> RefreshResult:
-    """Give a dynamic directory another rule, and make it hold what that means; for the errors see `refresh`."""
-    _refuse_circle(repository, name, rule)
-    why = f"directory rule {name} {rule.text}"
-    return _tried(repository, lambda: _follow(repository, name, rule, why, follows=False))
+def look(repository: Repository, name: str) -> DirectoryRef:
+    """What a dynamic directory holds as its repository shows its source; published where that can be done at once.
+
+    Who only reads waits for nobody. Where others are publishing, or published meanwhile, what was found is the answer
+    for this moment all the same, and somebody else will write it down. A repository that stays at one moment stays.
+    """
+    moment = repository.moment()
+    edit = repository.transaction(f"directory refresh {name}", follows=True)
+    try:
+        follow(repository, edit, name, rule_of(repository, name))
+        operation = edit.publish(timeout_seconds=0.0)
+        if operation is not None and read_operation(repository.objects, operation).parent != moment:
+            repository.move_on(moment)
+    except (Conflict, Locked, NotFound):
+        if edit.applied is None:
+            raise
+    finally:
+        edit.writer.discard()
+    return (edit.applied or repository.view).directories[name]
+
+
+def follow_other(repository: Repository, name: str, other: Callable[[Rule], Rule]) -> RefreshResult:
+    """Give a dynamic directory another rule, and make it hold what that means; for the errors see `refresh`.
+
+    Args:
+        repository: the repository.
+        name: the directory.
+        other: makes the new rule of the one that there is.
+    """
+
+    def work() -> RefreshResult:
+        rule = other(rule_of(repository, name))
+        _refuse_circle(repository, name, rule)
+        return _follow(repository, name, rule, f"directory rule {name} {rule.text}", follows=False)
+
+    return _tried(repository, work)
 
 
 def _tried(repository: Repository, work: Callable[[], RefreshResult]) -> RefreshResult:
@@ -113,7 +149,7 @@ def _refuse_circle(repository: Repository, name: str, rule: Rule) -> None:
     waiting = [rule]
     while waiting:
         one = waiting.pop()
-        named = {one.source, *(member.name for member in parse(one.where).members)}
+        named = {one.source, *(directory_of(member.name) for member in parse(one.where).members)}
         if name in named:
             raise circular(name)
         dynamic = {other for other in named - asked if other in view.directories and view.directories[other].rule}
@@ -244,10 +280,10 @@ class _Answer:
         few = max(counts_of(after).files // _MANY, _ROWS_TOGETHER)
         try:
             count = sum(1 for _ in islice(diff_rows(before, after), few + 1))
-        except Corruption as error:
-            if error.code != "object-missing":
-                raise
-            return None  # nothing needs the table that was seen, so it may be gone
+        except Corruption:
+            return (
+                None  # nothing needs the table that was seen, so it may be gone; where `after` is damaged, we shall see
+            )
         return self._asked(diff_rows(before, after)) if count <= few else None
 
     def _asked(self, changes: Iterator[RowChange]) -> Iterator[tuple[bytes, FileId | None]]:

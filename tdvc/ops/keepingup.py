@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import importlib
 
-from tdvc.errors import NotFound, StorageFailure, TdvcError
+from tdvc.errors import Corruption, NotFound, StorageFailure, TdvcError
 from tdvc.repo.repository import Repository
 from tdvc.repo.rule import Rule, is_current, read_rule
+from tdvc.repo.view import DirectoryRef
 
 
-def keep_up(repository: Repository, name: str) -> None:
-    """Bring a dynamic directory up to date where it is not.
+def keep_up(repository: Repository, name: str) -> DirectoryRef | None:
+    """Bring a dynamic directory up to date where it is not; nobody is waited for.
+
+    Returns:
+        What it holds; None where it was up to date.
 
     Raises:
         NotFound: the directory it follows, or a name in its query, is gone.
         StorageFailure: nothing can be written.
+        Corruption: its rule is missing or damaged.
     """
-    rule = rule_of(repository, name)
     try:
+        rule = rule_of(repository, name)
         others_of(repository, rule)
-        if not is_current(repository.objects, repository.view, rule.seen, rule.source):
-            importlib.import_module("tdvc.ops.following").refresh(repository, name)
+        if is_current(repository.objects, repository.view, rule.seen, rule.source):
+            return None
+        found: DirectoryRef = importlib.import_module("tdvc.ops.following").look(repository, name)
+        return found
+    except Corruption as error:
+        hint = f"tdvc directory rule {name} --drop leaves it as it last was."
+        raise _behind(Corruption, error, name, hint) from error
     except StorageFailure as error:
         hint = f"Its last commit can be read without: {name}@"
         raise _behind(StorageFailure, error, name, hint) from error

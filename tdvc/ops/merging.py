@@ -22,9 +22,9 @@ from tdvc.ops.diffing import last_commit_state
 from tdvc.ops.gate import gate_preview, previewed
 from tdvc.ops.hooks import Change
 from tdvc.ops.mergeplan import FileDisagreement, MergePlan
+from tdvc.ops.restoring import restorable
 from tdvc.repo.ancestry import History
 from tdvc.repo.directory import Directory, read_schema
-from tdvc.repo.entry import state_of
 from tdvc.repo.merge import Merge, MergeConflict, read_merge
 from tdvc.repo.repository import Repository
 from tdvc.repo.revision import at_commit, resolve
@@ -130,6 +130,7 @@ def merge(
     options = options or MergeOptions()
     name = repository.directory(directory).name
     message = check_message(_default_message(revision, name) if options.message is None else options.message)
+    repository[revision]  # so that a dynamic directory is up to date before anything is noted
     with repository.transaction(f"merge {printable(revision)} -d {name}") as edit:
         ours = our_state(repository, edit.view, name)
         theirs, identity = _their_commit(repository, edit.view, revision)
@@ -256,8 +257,8 @@ def abort_merge(repository: Repository, directory: str | None = None) -> AbortRe
         begun = merge_in(repository, edit.view, name)
         before = last_commit_state(repository, name)
         now = resolve(repository.objects, edit.view, name)
-        rows = {key.decode(): old for key, _, old in diff_rows(now.table, before.table)}
-        edit.restore(name, {path: state_of(row) if row else None for path, row in rows.items()})
+        rows = restorable(edit.view, name, diff_rows(now.table, before.table))
+        edit.restore(name, rows)
         if begun.schema_before is not None and edit.view.schema_of(name) == begun.schema_after:
             own = edit.view.directories[name].schema is not None
             edit.set_schema(read_schema(repository.objects, begun.schema_before), name if own else None)

@@ -7,7 +7,7 @@ now, and commit it. A mirrored file changes in every directory that holds it, as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tdvc.errors import NotFound
@@ -18,7 +18,8 @@ from tdvc.repo.directory import Directory
 from tdvc.repo.entry import FileState, state_of
 from tdvc.repo.repository import Repository
 from tdvc.repo.transaction import Transaction
-from tdvc.tables.rowdiff import diff_rows
+from tdvc.repo.view import View
+from tdvc.tables.rowdiff import RowChange, diff_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,8 @@ def reset(
         then = repository[commit.hex()]
     if commit is None:
         raise NotFound("unknown-revision", f"{named!r} has no commit yet.", revision=named)
-    changes = {} if keep else _changes(now, then, ())
     with repository.transaction(f"reset {printable(named)} -d {now.name}") as edit:
+        changes = {} if keep else restorable(edit.view, now.name, diff_rows(now.table, then.table))
         edit.restore(now.name, changes)
         edit.move_commit(now.name, commit)
         if dry_run:
@@ -115,6 +116,19 @@ def reset(
         else:
             edit.publish()
     return _result(now, named, changes, edit, commit)
+
+
+def restorable(view: View, name: str, rows: Iterable[RowChange]) -> dict[str, FileState | None]:
+    """What has to become of which path of a directory, given the rows now and then.
+
+    Of a dynamic directory only what its files are: which it holds is for its rule to say.
+    """
+    follows = view.directories[name].rule is not None
+    return {
+        key.decode(): state_of(then) if then else None
+        for key, now, then in rows
+        if not follows or (now is not None and then is not None and now[1] == then[1])
+    }
 
 
 def _changes(now: Directory, then: Directory, paths: Sequence[str]) -> dict[str, FileState | None]:

@@ -315,7 +315,8 @@ class _Parser:
             value = Moment(seconds)
         if subject.kind not in ("any", _kind(value)):
             raise self._bad(at, f"{subject.name} is compared with {_KINDS[subject.kind]}.")
-        if isinstance(value, str) and (problem := text_problem(subject.name, value)) is not None:
+        is_equal = operator.keyword == "in" or operator.text in ("=", "==", "!=")
+        if is_equal and isinstance(value, str) and (problem := text_problem(subject.name, value)) is not None:
             raise self._bad(at, *problem)
         if isinstance(value, bool) and operator.text not in ("=", "==", "!=") and operator.keyword != "in":
             raise self._bad(operator, "true and false are neither more nor less than anything.")

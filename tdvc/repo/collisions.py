@@ -12,6 +12,7 @@ from tdvc.ids import FileId
 from tdvc.objects.store import ReadableObjects
 from tdvc.repo.living import files_of, living_states, paths_of
 from tdvc.repo.notes import Notes
+from tdvc.repo.rule import readable_rule
 from tdvc.repo.view import View
 
 _SHOWN = 5
@@ -19,7 +20,8 @@ _SHOWN = 5
 
 def refuse_collisions(objects: ReadableObjects, notes: Notes, before: View, now: View) -> None:
     """Raise Conflict (changed-meanwhile) where `now` differs from `before` in anything that the notes touch."""
-    collisions = [*sorted(set(_of_refs(notes, before, now))), *_of_files(objects, notes, before, now)]
+    refs = {*_of_refs(notes, before, now), *_of_rules(objects, notes, now)}
+    collisions = [*sorted(refs), *_of_files(objects, notes, before, now)]
     if collisions:
         shown = ", ".join(collisions[:_SHOWN]) + (", …" if len(collisions) > _SHOWN else "")
         raise Conflict(
@@ -36,7 +38,9 @@ def _of_files(objects: ReadableObjects, notes: Notes, before: View, now: View) -
         if then is None or today is None or then.root == today.root:
             continue
         old, new = files_of(objects, then).get_many(members), files_of(objects, today).get_many(members)
-        yield from (f"{name}:{path.decode()}" for path in members if old.get(path) != new.get(path))
+        whole = slice(None) if name not in notes.rules else slice(2)  # a rule is about which files, not what they are
+        same = {path for path in members if old.get(path, ())[whole] == new.get(path, ())[whole]}
+        yield from (f"{name}:{path.decode()}" for path in members if path not in same)
     changed = notes.changed
     old_states, new_states = living_states(objects, before, changed), living_states(objects, now, changed)
     yield from _named(objects, before, [i for i in changed if old_states.get(i) != new_states.get(i)])
@@ -72,8 +76,22 @@ def _of_refs(notes: Notes, before: View, now: View) -> Iterator[str]:
 def _followed_otherwise(notes: Notes, name: str, before: View, now: View) -> bool:
     if name in notes.created:
         return False
-    then, today = before.directories[name], now.directories.get(name)
-    return today is None or (then.root, then.rule) != (today.root, today.rule)
+    today = now.directories.get(name)
+    return today is None or before.directories[name].rule != today.rule
+
+
+def _of_rules(objects: ReadableObjects, notes: Notes, now: View) -> Iterator[str]:
+    """Directories that a rule asks about and that would not be there."""
+    for identity in notes.rules.values():
+        rule = readable_rule(objects, identity) if identity is not None else None
+        if rule is not None and rule.source not in now.directories and rule.source not in notes.created:
+            yield rule.source
+    for name, ref in now.directories.items() if notes.removed else ():
+        if ref.rule is None or name in notes.removed or name in notes.rules:
+            continue
+        rule = readable_rule(objects, ref.rule)
+        if rule is not None:
+            yield from (gone for gone in notes.removed if rule.source == gone or rule.names(gone))
 
 
 def _of_schemas(notes: Notes, before: View, now: View) -> Iterator[str]:

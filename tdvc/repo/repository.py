@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -45,8 +46,8 @@ class Repository:
         objects: its objects.
         author: who commits and operations are by.
         path: the folder that holds `.tdvc`, None for a repository in memory.
-        keep_up: brings a dynamic directory up to date, by name, whenever its staged state is asked for; None for
-            never, so that it is shown as it last was.
+        keep_up: brings a dynamic directory up to date, by name, whenever its staged state is asked for, and gives what
+            it holds, where that may not be published; None for never, so that it is shown as it last was.
     """
 
     def __init__(self, storage: Storage, *, author: str, path: Path | None = None) -> None:
@@ -57,8 +58,9 @@ class Repository:
         self._views: dict[ObjectId, View] = {}
         self._stays = False
         self._moment: ObjectId | None = None
-        self.keep_up: Callable[[Repository, str], None] | None = None
+        self.keep_up: Callable[[Repository, str], DirectoryRef | None] | None = None
         self._keeping_up: set[str] = set()
+        self._answers: dict[str, DirectoryRef] = {}
 
     @classmethod
     def init(cls, path: Path, *, author: str, directory: str = "Main", durable: bool = True) -> Repository:
@@ -172,6 +174,7 @@ class Repository:
     def move_on(self, operation: ObjectId) -> None:
         """This repository has published an operation and shows it from now on."""
         self._moment = operation
+        self._answers = {}
 
     @property
     def view(self) -> View:
@@ -180,8 +183,7 @@ class Repository:
 
     def __getitem__(self, revision: str) -> Directory:
         """The state that a revision means. Raises NotFound, Usage."""
-        self._keep_up(revision)
-        return resolve(self.objects, self.view, revision)
+        return resolve(self.objects, self._view_for(revision), revision)
 
     def directory(self, name: str | None) -> Directory:
         """The staged state of a living directory, the current one for None. Raises NotFound (directory-not-found)."""
@@ -201,17 +203,29 @@ class Repository:
         """The staged state of a living directory, not brought up to date where it is dynamic."""
         return resolve(self.objects, self.view, name)
 
-    def _keep_up(self, name: str) -> None:
-        ref = self.view.directories.get(name)
+    def _view_for(self, name: str) -> View:
+        """The view, in which a directory of that name is up to date with what it follows."""
+        view = self.view
+        ref = view.directories.get(name)
         if ref is None or ref.rule is None or self.keep_up is None:
-            return
+            return view
+        answer = self._answers.get(name) if self._stays else None
+        if answer is None:
+            answer = self._answer(self.keep_up, name)
+            view = self.view
+        return view if answer is None else replace(view, directories={**view.directories, name: answer})
+
+    def _answer(self, keep_up: Callable[[Repository, str], DirectoryRef | None], name: str) -> DirectoryRef | None:
         if name in self._keeping_up:
             raise circular(name)
         self._keeping_up.add(name)
         try:
-            self.keep_up(self, name)
+            answer = keep_up(self, name)
         finally:
             self._keeping_up.discard(name)
+        if answer is not None:
+            self._answers[name] = answer
+        return answer
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.view.directories))

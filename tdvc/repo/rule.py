@@ -6,12 +6,13 @@ where only the source's table differs, only the rows that differ have to be aske
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tdvc.errors import Refused
+from tdvc.errors import Corruption, Refused
 from tdvc.ids import Kind, ObjectId, canonical_json
 from tdvc.objects.store import ObjectStore, ReadableObjects
 from tdvc.repo.commit import id_from, malformed, read_fields, utc_now
@@ -66,8 +67,7 @@ class Rule:
 
     def names(self, directory: str) -> bool:
         """Whether the query speaks of a directory or its commits, as far as is known from the last answer."""
-        others = self.seen.others if self.seen is not None else ()
-        return any(other == directory or other.startswith((f"{directory}@", f"{directory}~")) for other in others)
+        return self.seen is not None and directory in map(directory_of, self.seen.others)
 
     def encode(self) -> bytes:
         """The canonical bytes."""
@@ -106,6 +106,14 @@ def read_rule(objects: ReadableObjects, identity: ObjectId) -> Rule:
         raise malformed(Kind.RULE, identity) from error
 
 
+def readable_rule(objects: ReadableObjects, identity: ObjectId) -> Rule | None:
+    """A rule by its id; None where it is missing or damaged."""
+    try:
+        return read_rule(objects, identity)
+    except Corruption:
+        return None
+
+
 def _is_plain(rule: Rule) -> bool:
     texts = all(isinstance(text, str) for text in (rule.source, rule.where, rule.order))
     return texts and (rule.limit is None or (type(rule.limit) is int and rule.limit > 0))
@@ -130,7 +138,12 @@ def circular(name: str) -> Refused:
     )
 
 
-def is_current(objects: ObjectStore, view: View, seen: Seen | None, source: str) -> bool:
+def directory_of(revision: str) -> str:
+    """The directory that a revision such as `Dogs@` or `Dogs~2` speaks of."""
+    return re.split("[@~]", revision, maxsplit=1)[0]
+
+
+def is_current(objects: ObjectStore, view: View, seen: Seen | None, source: str, *, timed: bool = True) -> bool:
     """Whether an answer still holds.
 
     Args:
@@ -138,13 +151,14 @@ def is_current(objects: ObjectStore, view: View, seen: Seen | None, source: str)
         view: what it shows.
         seen: what was answered for.
         source: the directory that was asked.
+        timed: whether the answer to a query that says `now` grows old.
 
     Raises:
         NotFound, Usage: for another state that the query names.
     """
     if seen is None or source not in view.directories:
         return False
-    if seen.time is not None and not _is_fresh(seen.time):
+    if timed and seen.time is not None and not _is_fresh(seen.time):
         return False
     if (view.directories[source].root, view.schema_of(source)) != (seen.root, seen.schema):
         return False

@@ -36,7 +36,7 @@ from tdvc.repo.directory import File, read_instances
 from tdvc.repo.entry import FileState
 from tdvc.repo.living import living, living_states
 from tdvc.repo.notes import Notes
-from tdvc.repo.rule import Rule, is_current, read_rule
+from tdvc.repo.rule import Rule, is_current, read_rule, readable_rule
 from tdvc.repo.tidying import tidy
 from tdvc.repo.view import DirectoryRef, Operation, View
 
@@ -67,6 +67,7 @@ class Transaction:
     Attributes:
         view: the view the notes are made against.
         operation: the operation that was published; None before, and where nothing changed.
+        applied: the view that follows from these notes and `view`; what it names can be read once publishing was tried.
         writer: where blobs and instance sets of this transaction go.
     """
 
@@ -78,6 +79,7 @@ class Transaction:
         self.view = repository.view_of(self._base)
         self.writer = repository.objects.writer()
         self.operation: ObjectId | None = None
+        self.applied: View | None = None
         self._notes = Notes()
         self._applying = Applying(self.writer, self._notes)
         self._discarded = False
@@ -243,8 +245,8 @@ class Transaction:
         """The other directories whose rule asks about a directory."""
         for follower, ref in self.view.directories.items():
             if ref.rule is not None and follower not in self._notes.removed:
-                rule = read_rule(self.writer, ref.rule)
-                if rule.source == name or rule.names(name):
+                rule = readable_rule(self.writer, ref.rule)
+                if rule is not None and (rule.source == name or rule.names(name)):
                     yield follower, rule
 
     def _refuse_followed(self, name: str, followers: list[str]) -> None:
@@ -320,7 +322,8 @@ class Transaction:
     def _refuse_outdated(self, name: str, ref: DirectoryRef) -> None:
         """Raise Conflict where a dynamic directory fell behind after it was brought up to date."""
         rule = read_rule(self.writer, ref.rule) if ref.rule is not None else None
-        if rule is not None and not is_current(self._repository.objects, self.view, rule.seen, rule.source):
+        objects = self._repository.objects
+        if rule is not None and not is_current(objects, self.view, rule.seen, rule.source, timed=False):
             message = f"What {name} follows was changed meanwhile. Nothing was changed by this command."
             raise Conflict("changed-meanwhile", message, hint="Run the command again.", directory=name)
 
@@ -379,8 +382,11 @@ class Transaction:
         self.writer.discard()
         self._discarded = True
 
-    def publish(self) -> ObjectId | None:
+    def publish(self, timeout_seconds: float = _LOCK_TIMEOUT_SECONDS) -> ObjectId | None:
         """Make it so; returns the operation, or None where the notes change nothing.
+
+        Args:
+            timeout_seconds: how long to wait for others who publish.
 
         Raises:
             Conflict: changed-meanwhile.
@@ -388,7 +394,7 @@ class Transaction:
         """
         if self._discarded or self.operation is not None:
             return self.operation
-        view = self._applying.apply(self.view)
+        view = self.applied = self._applying.apply(self.view)
         if view == self.view:
             if self.writer.heals:
                 self.writer.publish()
@@ -396,7 +402,7 @@ class Transaction:
         operation = self._write_operation(view, self._base)
         self.writer.publish()
         storage = self._repository.storage
-        with storage.lock(_LOCK_TIMEOUT_SECONDS):
+        with storage.lock(timeout_seconds):
             storage.sweep()
             head = self._repository.head()
             if head != self._base:

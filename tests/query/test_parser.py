@@ -204,3 +204,8 @@ def test_moments_beyond_the_calendar() -> None:
 def test_labels_that_are_asked_for() -> None:
     query = parse("label = 'dog' and not any(label in ('cat', 'cow')) or label like 'h%' or type = 'box'")
     assert query.labels == {"dog", "cat", "cow"}
+
+
+def test_ids_can_be_compared_by_their_beginnings() -> None:
+    for text in ("file_id < '8'", "blob >= 'a0' and blob < 'b0'", "instance_id like '2d733f1e%'"):
+        assert parse(text).text == text
