@@ -19,6 +19,8 @@ from tdvc.ids import Kind
 from tdvc.model.records import make_instance
 from tdvc.ops.add import add
 from tdvc.ops.collecting import collect
+from tdvc.ops.directories import create_directory
+from tdvc.ops.keepingup import keep_up
 from tdvc.repo import oplog
 from tdvc.repo.repository import Repository
 from tests.crash import counters
@@ -42,12 +44,13 @@ def _quick() -> Iterator[None]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with a repository in which `Main` and `Side` share a file."""
+    """A folder with a repository in which `Main` and `Side` share a file, and `Large` follows `Main`."""
     repository = Repository.init(tmp_path / "repo", author="Ada")
     stock(repository, "Main", {"shared.jpg": (b"shared", [box("dog", number=1)])})
     with repository.transaction("mirror") as edit:
         edit.create_directory("Side")
         edit.place("Side", "shared.jpg", repository["Main"]["shared.jpg"].state.file_id)
+    create_directory(repository, "Large", where=f"size > {len(LARGE)}", source="Main")
     return tmp_path
 
 
@@ -99,8 +102,11 @@ def watch(place: Path, pipe: int) -> None:
     while os.getppid() == parent and not (place / "stop").exists():
         try:
             repository = opened(place).at_one_moment()
+            repository.keep_up = keep_up
             one, other = (repository[name]["shared.jpg"] for name in ("Main", "Side"))
             assert one.state == other.state, "two moments"
+            large = {file.path: file.state for file in repository["Main"] if file.state.size_bytes > len(LARGE)}
+            assert {file.path: file.state for file in repository["Large"]} == large, "it does not follow"
             for name in ("Main", "Side"):
                 for file in repository[name]:
                     assert file.read()
