@@ -23,9 +23,9 @@ from validate import LABELS, arguments, prepared
 
 from tdvc.ops.annotate import annotate
 from tdvc.ops.committing import commit
-from tdvc.ops.create import open_repository
 from tdvc.ops.directories import change_rule, create_directory
 from tdvc.ops.following import refresh
+from tdvc.ops.opening import open_repository
 from tdvc.repo.repository import Repository
 
 TIMES = 5

@@ -145,15 +145,15 @@ __all__ = ["__version__", "init", "open", *sorted(_HOMES)]
 
 def init(path: str | Path = ".", *, author: str | None = None, directory: str = "Main") -> Repository:
     """Create a repository in a folder. Raises Refused (repository-exists)."""
-    place, create = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.ops.create")
-    repository: Repository = create.init(place, author=author or _user(), directory=directory)
+    place, opening = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.ops.opening")
+    repository: Repository = opening.init(place, author=author or _user(), directory=directory)
     return repository
 
 
 def open(path: str | Path = ".", *, author: str | None = None) -> Repository:  # noqa: A001 (as in many libraries)
     """Open the repository in a folder or the nearest one above. Raises NoRepository."""
-    place, create = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.ops.create")
-    repository: Repository = create.open_repository(place, author=author or _user())
+    place, opening = importlib.import_module("pathlib").Path(path), importlib.import_module("tdvc.ops.opening")
+    repository: Repository = opening.open_repository(place, author=author or _user())
     return repository
 
 

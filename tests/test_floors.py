@@ -81,7 +81,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "objects.store",
         "objects.sweep",
         "storage.base",
-        "ops.create",
+        "ops.opening",
         "ops.pins",
         "ops.querying",
     ),

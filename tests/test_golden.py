@@ -22,10 +22,10 @@ from tdvc.model.records import fields_of
 from tdvc.objects.pack import PackReader
 from tdvc.objects.store import LARGE_BYTES
 from tdvc.ops.committing import commit
-from tdvc.ops.create import open_repository
 from tdvc.ops.fsck import fsck
 from tdvc.ops.keepingup import rule_of
 from tdvc.ops.merging import conflicts
+from tdvc.ops.opening import open_repository
 from tdvc.ops.snapshots import snapshot, verify
 from tdvc.ops.undoing import operations, undo
 from tdvc.repo.commit import ancestors, read_commit

@@ -60,7 +60,7 @@ def start_of_search() -> Path:
 
 def open_repository(*, any_format: bool = False) -> Repository:
     """The repository of this command, also one with a damaged format file. Raises NoRepository, Corruption."""
-    from tdvc.ops.create import open_repository as open_kept_up
+    from tdvc.ops.opening import open_repository as open_kept_up
 
     durable = os.environ.get("TDVC_DURABILITY") != "none"
     repository = open_kept_up(start_of_search(), author=author(), durable=durable, any_format=any_format)

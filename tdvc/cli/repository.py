@@ -29,7 +29,7 @@ def init(path: Path | None, directory: str, as_json: bool) -> int:
 
     It is made in PATH, or in the current folder, as the hidden folder .tdvc. It starts with one empty directory.
     """
-    from tdvc.ops.create import init as verb
+    from tdvc.ops.opening import init as verb
 
     place = path or start_of_search()
     verb(place, author=author(), directory=directory)

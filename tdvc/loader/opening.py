@@ -12,7 +12,7 @@ from tdvc.errors import Usage
 from tdvc.loader.rows import Rows
 from tdvc.loader.samples import Samples, Transform
 from tdvc.loader.state import State
-from tdvc.ops.create import open_repository
+from tdvc.ops.opening import open_repository
 from tdvc.ops.pins import open_pin, read_pin
 from tdvc.ops.querying import Matcher
 from tdvc.query import Query, parse

@@ -5,26 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 
 import pytest
 
+from tests.cli.answers import keys, steady
+
 BOX = "b0" * 16  # as in conftest.py
-SHORT_ID = re.compile(r"\b[0-9a-f]{12}\b")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\dZ")
-
-
-def steady(text):
-    """Output without what differs from run to run."""
-    return MOMENT.sub("MOMENT", SHORT_ID.sub("ID", text))
-
-
-def keys(ran):
-    """The keys of a JSON answer, or of the items of its array."""
-    assert ran.err == ""
-    answer = ran.json
-    return set(answer if isinstance(answer, dict) else answer[0])
 
 
 # repository
@@ -324,62 +311,6 @@ def test_complete(pets):
     assert pets("complete", "*.txt").out == "Pets: 2 files marked complete (1 already).\n"
     assert pets("complete", "-u", "night").out == "Pets: 1 file marked not complete.\n"
     assert keys(pets("complete", "1.txt", "--json")) == {"directory", "files", "already", "operation"}
-
-
-# directories
-
-
-def test_directories(pets):
-    assert pets("directory", "create", "Night").out == "Created the directory Night.\n"
-    assert pets("directory", "create", "Night").code == 1
-    assert pets("directory", "create", "a:b").code == 2
-    assert pets("directory", "rename", "Night", "Dusk").out == "Renamed the directory Night to Dusk.\n"
-    pets("mirror", "Pets:1.txt", "Dusk")
-    assert pets("switch", "Dusk").out == "The current directory is Dusk.\n"
-    assert pets("switch", "Dusk").out == "The current directory is already Dusk.\n"
-    listed = "*  Dusk  1 file   0 instances  -   staged edits\n   Pets  3 files  0 instances  ID\n"
-    assert steady(pets("directory").out).replace("-           ", "- ") == listed
-    assert pets("directory", "list").out == pets("directory").out
-    assert pets("directory", "remove", "-n", "Dusk").out == "Would remove the directory Dusk (1 file, 0 instances).\n"
-    assert pets("directory", "remove", "Dusk").out == "Removed the directory Dusk (1 file, 0 instances).\n"
-    expected = {
-        "name",
-        "current",
-        "files",
-        "size_bytes",
-        "instances",
-        "complete",
-        "commit",
-        "staged",
-        "rule",
-        "problem",
-    }
-    assert keys(pets("directory", "--json")) == keys(pets("directory", "list", "--json")) == expected
-    assert keys(pets("directory", "create", "New", "--json")) == {"directory", "files", "instances", "operation"}
-
-
-def test_dynamic_directories(pets):
-    made = pets("directory", "create", "Small", "--from", "Pets", "--where", "size < 2")
-    assert made.out == "Created the directory Small with 0 files, 0 instances.\n"
-    assert pets("directory", "rule", "Small").out == '--from Pets --where "size < 2"\n'
-    changed = pets("directory", "rule", "Small", "--where", "size > 0", "--order", "path desc", "--limit", "2")
-    assert changed.out == "Small holds 2 files. 2 files came in, 0 left.\n"
-    first, second = pets("ls", "Small").out.split()
-    pets("remove", f"Pets:{second}")
-    assert pets("ls", "Small").out.split() == sorted({*pets("ls", "Pets").out.split()})[-2:]
-    assert pets("directory", "refresh", "Small").out == "Small holds 2 files. Nothing changed.\n"
-    rule = pets("directory", "rule", "Small", "--json").json
-    assert rule == {"directory": "Small", "source": "Pets", "where": "size > 0", "order": "path desc", "limit": 2}
-    assert "--from Pets" in pets("directory", "list").out
-    refused = pets("remove", f"Small:{first}")
-    assert (refused.code, refused.err.count("follows a rule")) == (1, 1)
-    assert pets("directory", "rule", "Small", "--drop", "--limit", "1").code == 2
-    assert pets("directory", "rule", "Small", "--drop").out == "Small follows nothing any more.\n"
-    assert pets("remove", f"Small:{first}").code == 0
-    bad = pets("directory", "create", "Bad", "--where", "size >")
-    assert (bad.code, "character 7" in bad.err) == (2, True)
-    assert pets("directory", "refresh", "Pets").code == 1
-    assert pets("undo").code == 0
 
 
 # history

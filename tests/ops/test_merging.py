@@ -9,66 +9,37 @@ from typing import Any
 import pytest
 
 from tdvc.errors import Conflict, Refused, SchemaError
-from tdvc.ids import Kind, file_ids
+from tdvc.ids import file_ids
 from tdvc.model.schema import Label, Schema
 from tdvc.ops.annotate import annotate, complete
 from tdvc.ops.committing import commit
 from tdvc.ops.configuring import set_config
 from tdvc.ops.importing import import_
-from tdvc.ops.merging import MergeOptions, MergeResult, abort_merge, conflicts, merge
+from tdvc.ops.merging import MergeOptions, abort_merge, conflicts, merge
 from tdvc.ops.resolving import resolve
 from tdvc.ops.restoring import reset
 from tdvc.ops.transfer import copy, mirror, move, remove
 from tdvc.ops.undoing import undo
 from tdvc.repo.commit import read_commit
-from tdvc.repo.entry import FileState
 from tdvc.repo.repository import Repository
 from tdvc.storage.base import MemoryStorage
 from tests.ops import bloodcells
-from tests.ops.build import box, fails, held, identity, jpeg, labels, lines, stock, unchanged
-
-DOG, CAT = box("dog", number=1), box("cat", (20, 20, 30, 30), number=2)
-
-
-def update(repository: Repository, directory: str, path: str, number: int, **fields: Any) -> None:
-    edit = {"op": "update", "path": path, "instance_id": identity(number), "set": fields}
-    annotate(repository, lines(edit), directory)
-
-
-def drop(repository: Repository, directory: str, path: str, number: int) -> None:
-    annotate(repository, lines({"op": "remove", "path": path, "instance_id": identity(number)}), directory)
-
-
-def insert(repository: Repository, directory: str, path: str, instance: dict[str, Any]) -> None:
-    annotate(repository, lines({"op": "add", "path": path, "instance": instance}), directory)
-
-
-def replace_bytes(repository: Repository, directory: str, path: str, content: bytes) -> None:
-    with repository.transaction("replace") as edit:
-        state = repository.directory(directory).entry(path).state
-        edit.set_state(state._replace(blob=edit.writer.put(Kind.BLOB, content), size_bytes=len(content)))
-
-
-def set_properties(repository: Repository, directory: str, path: str, properties: bytes) -> None:
-    with repository.transaction("properties") as edit:
-        edit.set_state(repository.directory(directory).entry(path).state._replace(properties=properties))
-
-
-def committed(repository: Repository, *directories: str) -> None:
-    for name in directories:
-        commit(repository, "work", name)
-
-
-def asked(result: Any) -> list[str]:
-    return [found.address.replace("0" * 31, "") for found in result.conflicts]
-
-
-def assert_mirrors_agree(repository: Repository) -> None:
-    """In all directories, rows of one file are equal but for the path."""
-    states: dict[bytes, FileState] = {}
-    for name in repository:
-        for entry in repository[name].entries():
-            assert states.setdefault(entry.state.file_id, entry.state) == entry.state
+from tests.ops.build import box, fails, held, jpeg, labels, lines, stock, unchanged
+from tests.ops.merges import (
+    CAT,
+    DOG,
+    asked,
+    assert_mirrors_agree,
+    both,
+    committed,
+    drop,
+    fork,
+    insert,
+    replace_bytes,
+    set_fields,
+    set_properties,
+    update,
+)
 
 
 @pytest.fixture
@@ -91,28 +62,13 @@ def branches(repository: Repository) -> Repository:
     return repository
 
 
-def fork(repository: Repository, work: Any) -> str:
-    """Do something in Main, commit it, and go back: the commit's id is a branch."""
-    work()
-    made = commit(repository, "on the branch", "Main").commit
-    reset(repository, "Main~1", "Main")
-    return made
-
-
-def both(repository: Repository, ours: Any, theirs: Any) -> MergeResult:
-    branch = fork(repository, theirs)
-    ours()
-    committed(repository, "Main")
-    return merge(repository, branch, "Main")
-
-
 # two annotators
 
 
 @pytest.fixture
 def annotators(tmp_path: Path, repository: Repository) -> Repository:
     """Blood cells that Alice and Bob each worked on in a copy, with twenty boxes that both moved."""
-    import_(repository, bloodcells.write_set(tmp_path / "cells", 24))
+    import_(repository, bloodcells.writeset_fields(tmp_path / "cells", 24))
     committed(repository, "Main")
     for name in ("Alice", "Bob"):
         copy(repository, ["Main"], name, with_instances=True)
@@ -122,9 +78,9 @@ def annotators(tmp_path: Path, repository: Repository) -> Repository:
         red = [i for i in file.instances if i.label == "RBC"]
         white = next(i for i in file.instances if i.label == "WBC")
         alice.append(_moved(file.path, red[0].instance_id, 5))
-        alice.append(_set(file.path, red[1].instance_id, label="Reticulocyte"))
+        alice.append(set_fields(file.path, red[1].instance_id, label="Reticulocyte"))
         bob.append({"op": "add", "path": file.path, "instance": box("Platelets", (1, 1, 20, 20), number=number)})
-        bob.append(_set(file.path, red[0].instance_id, attributes={"blurred": True}))
+        bob.append(set_fields(file.path, red[0].instance_id, attributes={"blurred": True}))
         if number < 20:
             alice.append(_moved(file.path, white.instance_id, 1))
             bob.append(_moved(file.path, white.instance_id, 2))
@@ -134,12 +90,8 @@ def annotators(tmp_path: Path, repository: Repository) -> Repository:
     return repository
 
 
-def _set(path: str, instance_id: str, **fields: Any) -> dict[str, Any]:
-    return {"op": "update", "path": path, "instance_id": instance_id, "set": fields}
-
-
 def _moved(path: str, instance_id: str, by: int) -> dict[str, Any]:
-    return _set(path, instance_id, geometry=[by, by, 100 + by, 100 + by])
+    return set_fields(path, instance_id, geometry=[by, by, 100 + by, 100 + by])
 
 
 def test_two_annotators_are_joined_but_for_what_both_touched(annotators: Repository) -> None:
@@ -186,7 +138,9 @@ def test_the_next_merge_goes_on_from_the_last(annotators: Repository) -> None:
     merge(annotators, "Alice", "Main")
     assert merge(annotators, "Alice", "Main").up_to_date
     white = next(i for i in annotators["Alice"]["JPEGImages/BloodImage_00001.jpg"].instances if i.label == "WBC")
-    annotate(annotators, lines(_set("JPEGImages/BloodImage_00001.jpg", white.instance_id, label="Basophil")), "Alice")
+    annotate(
+        annotators, lines(set_fields("JPEGImages/BloodImage_00001.jpg", white.instance_id, label="Basophil")), "Alice"
+    )
     committed(annotators, "Alice")
     again = merge(annotators, "Alice", "Main")
     assert (again.changed_files, again.conflicts, len(again.bases)) == (1, [], 1)
@@ -619,59 +573,6 @@ def _named(schema: Schema, **names: str) -> Schema:
         index = found[key].index if key in found else 7
         found[key] = Label(key, name, index)
     return Schema(labels=found)
-
-
-# overlap
-
-
-@pytest.fixture
-def independent(repository: Repository) -> Repository:
-    """A picture that Alice and Bob labelled without seeing each other's work."""
-    stock(repository, "Main", {"a.jpg": jpeg("a"), "b.jpg": jpeg("b")})
-    committed(repository, "Main")
-    for name, drawn in {
-        "Alice": [box("dog", (0, 0, 100, 100)), box("cat", (200, 0, 300, 100)), box("cow", (0, 300, 50, 350))],
-        "Bob": [box("dog", (5, 0, 105, 100)), box("fox", (200, 5, 300, 105)), box("hen", (300, 300, 350, 350))],
-    }.items():
-        copy(repository, ["Main"], name)
-        for number, instance in enumerate(drawn):
-            made = {**instance, "instance_id": f"{ord(name[0]):x}{number:030x}"}
-            insert(repository, name, "a.jpg", {**made, "attributes": {name: number}})
-        committed(repository, name)
-    return repository
-
-
-def test_independent_labels_are_joined_by_overlap(independent: Repository) -> None:
-    merge(independent, "Alice", "Main")
-    merged = merge(independent, "Bob", "Main", MergeOptions(match=0.5))
-    assert merged.matched_instances == 2
-    assert [found.field for found in merged.conflicts] == ["label"]
-    seen = [
-        (found.kind, *(side["label"] if side else None for side in (found.ours, found.theirs)))
-        for found in merged.disagreements
-    ]
-    assert seen == [("label", "cat", "fox"), ("ours-alone", "cow", None), ("theirs-alone", None, "hen")]
-    assert labels(independent, "Main", "a.jpg") == ["cat", "cow", "dog", "hen"]
-    dog = next(i for i in independent["Main"]["a.jpg"].instances if i.label == "dog")
-    assert (dog.coordinates, dog.attribute_values) == ([0, 0, 100, 100], {"Alice": 0, "Bob": 0})
-
-
-def test_without_overlap_independent_labels_are_all_kept(independent: Repository) -> None:
-    merge(independent, "Alice", "Main")
-    merged = merge(independent, "Bob", "Main")
-    assert (merged.conflicts, merged.disagreements, len(independent["Main"]["a.jpg"].instances)) == ([], [], 6)
-
-
-def test_a_matched_object_is_the_same_one_in_the_next_merge(independent: Repository) -> None:
-    merge(independent, "Alice", "Main")
-    merge(independent, "Bob", "Main", MergeOptions(match=0.5))
-    resolve(independent, [], "Main", take="ours")
-    committed(independent, "Main")
-    bobs = next(i for i in independent["Bob"]["a.jpg"].instances if i.label == "dog")
-    annotate(independent, lines(_set("a.jpg", bobs.instance_id, label="puppy")), "Bob")
-    committed(independent, "Bob")
-    assert merge(independent, "Bob", "Main", MergeOptions(match=0.5)).conflicts == []
-    assert labels(independent, "Main", "a.jpg") == ["cat", "cow", "hen", "puppy"]
 
 
 # birthplaces
