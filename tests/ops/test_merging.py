@@ -68,7 +68,7 @@ def branches(repository: Repository) -> Repository:
 @pytest.fixture
 def annotators(tmp_path: Path, repository: Repository) -> Repository:
     """Blood cells that Alice and Bob each worked on in a copy, with twenty boxes that both moved."""
-    import_(repository, bloodcells.writeset_fields(tmp_path / "cells", 24))
+    import_(repository, bloodcells.write_set(tmp_path / "cells", 24))
     committed(repository, "Main")
     for name in ("Alice", "Bob"):
         copy(repository, ["Main"], name, with_instances=True)
