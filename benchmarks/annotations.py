@@ -28,8 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compare import Failed, file_system, progress, timed
-from peers import Tool, Unavailable, install, path_variable
+from compare import Failed, available, file_system, progress, timed
+from peers import Tool, path_variable
 from report import UNITS
 
 POLYGONS = Path(__file__).with_name("polygons.py")
@@ -327,14 +327,7 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     kind, _ = file_system(work)
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {kind}")
-    versions = {}
-    for tool in wanted:
-        try:
-            versions[tool.name] = install(tool, work)
-        except Unavailable as reason:
-            print(f"  {tool.name:12}skipped: {reason}")
-        else:
-            print(f"  {tool.name:12}{versions[tool.name]}", flush=True)
+    versions = available(wanted, work)
     tools = [tool for tool in wanted if tool.name in versions]
     data = drawn(work, options.images)
     measurements: list[Measurement] = []

@@ -1,4 +1,4 @@
-"""Directories: list, create, remove, rename, switch."""
+"""Directories: list, create, remove, rename, switch; and what dynamic ones follow."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Dynamic directories: what a rule means is found in the living data, and the directory made to hold just that.
 
 A directory with a rule holds files of its source under the paths that they have there, as mirrors. Whenever its state
-is asked for it is brought up to date first, in an operation of its own that undo passes over. Where only rows of the
-source changed since the rule was last answered, only those are asked: their instances are read, nothing else is. A
-limit, another schema, another state that the query names, or a query that says `now` ask the whole source again, over
-the cached columns.
+is asked for it is brought up to date first (`look`): in an operation of its own, which undo passes over, or, where
+others are publishing just now, for the one who asks alone. Where only rows of the source changed since the rule was
+last answered, only those are asked: their instances are read, nothing else is. A limit, another schema, another state
+that the query names, or a query that says `now` ask the whole source again, over the cached columns.
 """
 
 from __future__ import annotations
