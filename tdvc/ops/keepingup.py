@@ -28,7 +28,7 @@ def keep_up(repository: Repository, name: str) -> DirectoryRef | None:
     try:
         rule = rule_of(repository, name)
         others_of(repository, rule)
-        if is_current(repository.objects, repository.view, rule.seen, rule.source):
+        if is_current(repository.objects, repository.view, rule):
             return None
         found: DirectoryRef = importlib.import_module("tdvc.ops.following").look(repository, name)
         return found

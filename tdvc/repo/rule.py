@@ -143,19 +143,19 @@ def directory_of(revision: str) -> str:
     return re.split("[@~]", revision, maxsplit=1)[0]
 
 
-def is_current(objects: ObjectStore, view: View, seen: Seen | None, source: str, *, timed: bool = True) -> bool:
-    """Whether an answer still holds.
+def is_current(objects: ObjectStore, view: View, rule: Rule, *, timed: bool = True) -> bool:
+    """Whether the last answer to a rule still holds.
 
     Args:
         objects: the repository's.
         view: what it shows.
-        seen: what was answered for.
-        source: the directory that was asked.
+        rule: the rule, with what it was answered for.
         timed: whether the answer to a query that says `now` grows old.
 
     Raises:
         NotFound, Usage: for another state that the query names.
     """
+    seen, source = rule.seen, rule.source
     if seen is None or source not in view.directories:
         return False
     if timed and seen.time is not None and not _is_fresh(seen.time):

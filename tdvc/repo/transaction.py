@@ -323,7 +323,7 @@ class Transaction:
         """Raise Conflict where a dynamic directory fell behind after it was brought up to date."""
         rule = read_rule(self.writer, ref.rule) if ref.rule is not None else None
         objects = self._repository.objects
-        if rule is not None and not is_current(objects, self.view, rule.seen, rule.source, timed=False):
+        if rule is not None and not is_current(objects, self.view, rule, timed=False):
             message = f"What {name} follows was changed meanwhile. Nothing was changed by this command."
             raise Conflict("changed-meanwhile", message, hint="Run the command again.", directory=name)
 

@@ -63,6 +63,6 @@ def test_what_says_nothing_understood_is_damage(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-11-01", "2999-01-01T00:00:00Z", 3])
 def test_a_time_that_is_none_holds_nothing_up(repository, time: Any) -> None:
     main = repository["Main"]
-    seen = Seen(main.root, main.schema_id, {}, time)
-    assert not is_current(repository.objects, repository.view, seen, "Main")
-    assert is_current(repository.objects, repository.view, Seen(main.root, main.schema_id), "Main")
+    old, fresh = (Rule("Main", "size > 0", seen=Seen(main.root, main.schema_id, {}, at)) for at in (time, None))
+    assert not is_current(repository.objects, repository.view, old)
+    assert is_current(repository.objects, repository.view, fresh)
