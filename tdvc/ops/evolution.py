@@ -102,7 +102,7 @@ class Evolution:
         self.directory = directory
         self._repository = repository
         for name, ref in repository.view.directories.items():
-            if ref.rule is not None:
+            if ref.rule is not None:  # looked at now: what it publishes would collide with notes that are made before
                 with contextlib.suppress(TdvcError):  # a rule that fails is shown as it last was
                     repository.directory(name)
         self._edit = repository.transaction(message)

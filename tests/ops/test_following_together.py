@@ -50,12 +50,16 @@ def held_back(repository: Repository) -> Repository:
 
 def test_who_reads_waits_for_nobody(repository: Repository) -> None:
     annotate(repository, to_cat("a", 1), "Main")
-    with (
-        patch.object(MemoryStorage, "lock", side_effect=Locked("locked", "Somebody publishes.")),
-        unchanged(repository),
-    ):
+    waited = []
+
+    def held(_: MemoryStorage, timeout_seconds: float) -> None:
+        waited.append(timeout_seconds)
+        raise Locked("locked", "Somebody publishes.")
+
+    with patch.object(MemoryStorage, "lock", held), unchanged(repository):
         assert paths(repository) == "b"
         assert [one.problem for one in list_directories(repository)] == ["", ""]
+    assert set(waited) == {0.0}
     assert paths(repository) == "b"
 
 
@@ -76,17 +80,19 @@ def test_a_reader_stays_at_its_moment_also_where_it_publishes(repository: Reposi
 
 def test_edits_of_its_files_do_not_stand_in_the_way_of_following(repository: Repository) -> None:
     annotate(repository, to_cat("a", 1), "Main")
-    rows = Matcher.rows
+    rows, asked = Matcher.rows, []
 
     def meanwhile(matcher: Matcher, given: list):
-        with patch.object(Matcher, "rows", rows):
-            other = Repository(repository.storage, author="Other")
-            annotate(other, to_dog("b", 99), "Main")
+        asked.append(given)
+        cat = lines({"op": "add", "path": "a", "instance": box("cat")})
+        annotate(Repository(repository.storage, author="Other"), cat, "Main")
         return rows(matcher, given)
 
     with patch.object(Matcher, "rows", meanwhile):
         assert refresh(repository, "Dogs").lost == 1
-    assert len(repository["Dogs"]["b"].instances) == 3
+    assert len(asked) == 1, "it is found once, although the file that leaves was edited meanwhile"
+    assert paths(repository) == "b"
+    assert len(repository["Main"]["a"].instances) == 2
 
 
 def test_two_changes_of_a_rule_both_count(repository: Repository) -> None:
